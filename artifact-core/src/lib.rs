@@ -1,0 +1,61 @@
+//! The model, the contracts and the engine of artifact, the embeddable artifact repository.
+//!
+//! * The model: [`Digest`], [`Hasher`], the names, [`Descriptor`], [`Manifest`].
+//! * The contracts, which backends keep clause by clause: [`BlobStore`], [`ManifestIndex`],
+//!   [`PolicyEngine`], [`Signer`], [`Verifier`], [`Observer`], and the seams [`Clock`], [`Rng`] and
+//!   [`Spawn`].
+//!
+//! Nothing here names a runtime, a network, a database or a file system.
+#![forbid(unsafe_code)]
+
+mod contract;
+mod error;
+mod model;
+
+pub use contract::{
+    blob_store::{
+        BlobEntry, BlobReader, BlobStat, BlobStore, BlobWriter, ByteRange, DirectDownload,
+        LocalBlob, LocalBlobs, Stamp, StoreInfo, Suspended, UploadHint, Way,
+    },
+    change::{
+        Actor, Bookkeeping, Change, ChangeSet, Committed, Event, Expectation, Location, Room,
+        UploadRecord,
+    },
+    index::ManifestIndex,
+    index_error::{Conflict, IndexError},
+    observer::{Access, Observer},
+    policy::{Action, Decision, Effect, Facts, PolicyEngine, Request, Target},
+    principal::{AnonymousAccess, Principal},
+    record::{
+        AsOf, BlobRecord, DocumentRecord, Footprint, Found, Head, Horizon, Identity, KeyOwner,
+        LeaseRecord, LinkRecord, ManifestRecord, ManifestSummary, Noted, Page, Query, TagRecord,
+        Totals, TrashRecord, Usage,
+    },
+    seams::{Clock, Rng, Spawn, SpawnExt, Task, TaskError},
+    sign::{
+        KeyId, SignError, Signature, Signer, Statement, VerifiedSignature, Verifier, VerifyError,
+    },
+    store_error::{BoxError, StoreError},
+};
+pub use error::{Error, What};
+pub use model::{
+    descriptor::{Annotations, Descriptor, Platform},
+    digest::{Algorithm, Digest, DigestError},
+    document::{
+        Document, DocumentKey, DocumentKeyError, DocumentKind, Format, Grant, Kind, Mode,
+        NamespaceSettings, RepositorySettings, StageSettings, User, UserRole,
+    },
+    error_kind::ErrorKind,
+    hasher::{Hasher, HasherStateError, VerifiedBlob},
+    id::{
+        BlobKey, BlobKeyError, Epoch, Generation, Holder, IdError, RegistryId, Revision, UploadId,
+    },
+    json::check_unique_keys,
+    manifest::{MANIFEST_MAX, Manifest, ManifestError, ManifestKind, Reference, Role},
+    media_type::{MediaType, MediaTypeError},
+    name::{
+        DEFAULT_REPOSITORY, NAME_MAX, NameError, OciName, PackageName, PackageRef, RepositoryName,
+        Scope, StageName, Tag, UserName,
+    },
+    time::{BootId, BootTime, Lease, Timestamp, TimestampError},
+};
