@@ -31,7 +31,7 @@ pub use contract::{
         LeaseRecord, LinkRecord, ManifestRecord, ManifestSummary, Noted, Page, Query, TagRecord,
         Totals, TrashRecord, Usage,
     },
-    seams::{Clock, Rng, Spawn, SpawnExt, Task, TaskError},
+    seams::{Clock, Holders, Rng, Spawn, SpawnExt, Task, TaskError},
     sign::{
         KeyId, SignError, Signature, Signer, Statement, VerifiedSignature, Verifier, VerifyError,
     },

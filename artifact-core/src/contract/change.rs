@@ -412,7 +412,10 @@ pub enum Bookkeeping {
     Prune(RepositoryName, u32),
     /// Marks a blob whose bytes at this key are wrong; reads of it fail until it is stored again.
     Quarantine(Digest, BlobKey),
-    /// Records that the blob's bytes at this key were hashed right.
+    /// Records when a collector first saw these keys in the trash; keys that have such a time of the
+    /// same boot keep it.
+    SeeTrash(Vec<BlobKey>, BootTime),
+    /// Records that the blob's bytes at this key were hashed right; a quarantine of them ends.
     Stamp {
         /// The blob.
         digest: Digest,
@@ -423,7 +426,7 @@ pub enum Bookkeeping {
         /// When they were hashed.
         hashed_at: Timestamp,
     },
-    /// Puts keys in the trash that no row names.
+    /// Puts keys in the trash, those of them that no row and no upload names.
     Trash(Vec<BlobKey>),
     /// Takes keys out of the trash: their bytes are gone.
     Untrash(Vec<BlobKey>),

@@ -27,9 +27,10 @@ pub trait PolicyEngine: fmt::Debug + Send + Sync + 'static {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Action {
-    /// Change the settings of a repository or namespace, or the horizon, or undelete.
+    /// Change the settings of a repository or namespace, or move its horizon.
     Administer,
-    /// Put what is not there yet: upload, link, a manifest, a new tag.
+    /// Put what is not there yet: upload, link, a manifest, a new tag; also
+    /// what was there before.
     Create,
     /// Delete a tag, a manifest or a blob's link.
     Delete,

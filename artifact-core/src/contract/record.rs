@@ -12,7 +12,7 @@ use crate::model::{
     id::{BlobKey, Epoch, Generation, RegistryId, Revision, UploadId},
     media_type::MediaType,
     name::{PackageRef, RepositoryName, Scope, Tag},
-    time::{Lease, Timestamp},
+    time::{BootTime, Lease, Timestamp},
 };
 
 /// Which state a read is of.
@@ -295,15 +295,20 @@ pub struct TrashRecord {
     pub key: BlobKey,
     /// Its length in bytes, where known; else 0.
     pub size: u64,
-    /// When it came here, by a wall clock: what must wait, waits by the age that this gives, and
-    /// by the store's own locks.
-    pub since: Timestamp,
+    /// When a collector first saw it there, by its boot clock
+    /// ([`Bookkeeping::SeeTrash`](super::change::Bookkeeping::SeeTrash)); what must linger is counted
+    /// from then, so no wall clock decides (I17).
+    pub seen: Option<BootTime>,
 }
 
 impl TrashRecord {
-    /// Returns the record.
-    pub const fn new(key: BlobKey, size: u64, since: Timestamp) -> Self {
-        Self { key, size, since }
+    /// Returns the record of a key that no collector has seen.
+    pub const fn new(key: BlobKey, size: u64) -> Self {
+        Self {
+            key,
+            size,
+            seen: None,
+        }
     }
 }
 

@@ -15,7 +15,10 @@ use futures::{
     future::{AbortHandle, Abortable, BoxFuture},
 };
 
-use crate::model::time::{BootTime, Timestamp};
+use crate::model::{
+    id::Holder,
+    time::{BootTime, Timestamp},
+};
 
 /// Tells the time, and waits.
 ///
@@ -41,6 +44,16 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 pub trait Rng: fmt::Debug + Send + Sync + 'static {
     /// Fills `bytes`.
     fn fill(&self, bytes: &mut [u8]);
+}
+
+/// Knows which processes of the registry live.
+///
+/// # Contract
+/// * HO-1: a process that can still write is alive; a process that ended is found dead, at the
+///   latest when nothing holds its lock any more.
+pub trait Holders: fmt::Debug + Send + Sync + 'static {
+    /// Says whether the process lives.
+    fn is_alive(&self, holder: &Holder) -> bool;
 }
 
 /// Runs work beside the caller's.
