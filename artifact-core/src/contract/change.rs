@@ -139,7 +139,11 @@ pub struct Room {
 #[non_exhaustive]
 pub enum Change {
     /// Moves the packages of the default repository whose OCI name lies below this repository into
-    /// it, with their tags, manifests, links, leases and uploads.
+    /// it, with their tags, manifests, links, leases, pins and uploads. They are there since this
+    /// revision: what was stays where it was. Tags go on counting, deleted ones too, from the higher
+    /// of both generations. Content in a package that has the new name already is a conflict
+    /// ([`InUse`](super::index_error::Conflict::InUse)). One event a package that has content or
+    /// uploads.
     Adopt(RepositoryName),
     /// Deletes the rows of those of the blobs that nothing wants, and puts their keys in the trash.
     /// What is wanted is passed over.
@@ -148,33 +152,39 @@ pub enum Change {
     DeleteDocument(DocumentKey),
     /// Takes a manifest out of a package, with the tags that point at it, and with the links of
     /// blobs that no other manifest of the package names and no lease or pin holds. One that an
-    /// index of the package names is a conflict; one that is absent, too.
+    /// index of the package names is a conflict; one that is absent, too. Its events are those of
+    /// the tags, the manifest's own, and those of the links.
     DeleteManifest(PackageRef, Digest),
     /// Deletes a tag. One that is absent is a conflict.
     DeleteTag(PackageRef, Tag),
-    /// Ends the leases whose deadline is past in this boot, at most so many, with the links that no
-    /// manifest and no pin keeps. Leases of other boots stay.
+    /// Ends the leases of which nothing is left in this boot, at most so many, the earliest deadline
+    /// first, then by package and digest, with the links that no manifest and no pin keeps. Leases of
+    /// other boots stay.
     ExpireLeases {
         /// The boot time now.
         now: BootTime,
         /// How many at most.
         limit: u32,
     },
-    /// Moves the horizon of a repository forward to a revision; backward changes nothing.
+    /// Moves the horizon of a repository forward to a revision; backward changes nothing. One after
+    /// the newest is [`FutureRevision`](super::index_error::IndexError::FutureRevision).
     Forget(RepositoryName, Revision),
     /// Links a blob to a package. One that the registry does not have is a conflict. With a lease,
-    /// the blob is kept until it ends or a manifest takes the blob; a live lease is replaced by the
-    /// one given.
+    /// the blob is kept until it ends or a manifest takes the blob; a lease that is there is replaced
+    /// by the one given, and stays where none is given.
     Link(PackageRef, Digest, Option<Lease>),
-    /// Keeps a linked blob under a name until it is unpinned.
+    /// Keeps a linked blob under a name until it is unpinned. One that is not linked is a conflict; a
+    /// pin that is there changes nothing.
     Pin(PackageRef, Digest, String),
     /// Removes the bytes of a blob or manifest, also from what was. A manifest that is in any
-    /// package now, and a blob that is linked to any now, is a conflict.
+    /// package now, and a blob that is linked to any now, is a conflict. What is not there changes
+    /// nothing; what is stored again is no longer purged.
     Purge(Digest),
     /// Enters a blob of which the bytes are stored, and ends its upload. Where the digest is there
     /// already and sound, the row stays, and the key given here goes to the trash; where it is
     /// quarantined, the row takes this location and is sound again, and its old key goes to the
-    /// trash.
+    /// trash. So does the upload's key where it is another. A key that is in the trash, or another
+    /// blob's or upload's, is a conflict ([`KeyTaken`](super::index_error::Conflict::KeyTaken)).
     PutBlob {
         /// The proof of what the bytes are.
         blob: VerifiedBlob,
@@ -185,11 +195,12 @@ pub enum Change {
         /// The upload that brought them; its row and reservation go.
         upload: Option<UploadId>,
     },
-    /// Writes a document.
+    /// Writes a document. What it says already changes nothing.
     PutDocument(DocumentKey, String),
     /// Puts a manifest into a package. Each config and layer must be linked to the package, and each
-    /// child be a manifest of it or linked to it, else it is a conflict; what may be absent may be.
-    /// The leases of the blobs it names end. One that is there already changes nothing.
+    /// child be a manifest of it or linked to it, else it is a conflict
+    /// ([`ManifestUnknown`](super::index_error::Conflict::ManifestUnknown) for a child); what may be
+    /// absent may be. The leases of the blobs it names end. One that is there already changes nothing.
     PutManifest {
         /// The package.
         package: PackageRef,
@@ -201,10 +212,10 @@ pub enum Change {
     /// Makes or moves a tag. A digest that is no manifest of the package is a conflict. The digest
     /// that it has already changes nothing.
     PutTag(PackageRef, Tag, Digest),
-    /// Takes a blob's link out of a package, with its lease. A blob that a manifest of the package
-    /// names is a conflict; one that is not linked, too; a pinned one, too.
+    /// Takes a blob's link out of a package, with its lease. One that is not linked is a conflict; one
+    /// that a manifest of the package names, too; a pinned one, too.
     Unlink(PackageRef, Digest),
-    /// Ends a pin. One that is absent is a conflict.
+    /// Ends a pin, and not the link. One that is absent is a conflict.
     Unpin(PackageRef, Digest, String),
 }
 
@@ -379,15 +390,17 @@ pub enum Event {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Bookkeeping {
-    /// Enters an upload. One that is there already is a conflict.
+    /// Enters an upload. One that is there already is a conflict, and so is a key that is in the trash
+    /// or another's.
     BeginUpload(Box<UploadRecord>, Vec<Room>),
     /// Replaces an upload that is at this version by one of the next version. The key that it had,
-    /// where the new one has another, goes to the trash.
+    /// where the new one has another or none, goes to the trash. A new key is as in `BeginUpload`.
     AdvanceUpload(u64, Box<UploadRecord>, Vec<Room>),
     /// Removes an upload that is at this version, and its reservation; its key goes to the trash.
     EndUpload(UploadId, u64),
-    /// Takes a claim, or takes it over when it ended, for a length of time from now. A live claim of
-    /// another holder is a conflict. A claim of another boot lives on at full length from now.
+    /// Takes a claim, or takes it over when nothing is left of it, for a length of time from now. A
+    /// live claim of another holder is a conflict. So is one of another boot: it lives on at its full
+    /// length from now, and this much is written although the answer is a conflict.
     Claim {
         /// What is claimed.
         name: String,
@@ -405,10 +418,10 @@ pub enum Bookkeeping {
         /// By whom.
         holder: Holder,
     },
-    /// Gives a linked blob a lease, or replaces the one it has.
+    /// Gives a linked blob a lease, or replaces the one it has. One that is not linked is a conflict.
     Lease(PackageRef, Digest, Lease),
-    /// Deletes at most so many past rows of the repository that its horizon has passed, and puts
-    /// what they named up for review.
+    /// Deletes at most so many past rows, of tags and manifests, of the repository that its horizon
+    /// has passed, and puts what they named up for review.
     Prune(RepositoryName, u32),
     /// Marks a blob whose bytes at this key are wrong; reads of it fail until it is stored again.
     Quarantine(Digest, BlobKey),

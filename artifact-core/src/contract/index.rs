@@ -54,6 +54,10 @@ use crate::model::{
 ///   pin or upload holds it (I8).
 /// * MI-15 Bad input changes nothing: every error leaves the state as it was.
 ///
+/// Packages are in the byte order of their OCI names, and of their repositories where those are
+/// equal, which the engine does not let happen. What one change set makes and undoes stands in its
+/// events, and no read finds it.
+///
 /// Reads return owned records, and hold no lock or transaction when they have returned. All methods
 /// may be called from several tasks at once. What was handed to `apply` or `note` is made even if
 /// the returned future is dropped.
@@ -196,8 +200,8 @@ pub trait ManifestIndex: fmt::Debug + Send + Sync + 'static {
         page: Page<String>,
     ) -> Result<Vec<PackageRef>, IndexError>;
 
-    /// Returns a blob as a package has it. As of a past revision a package has the blobs that its
-    /// manifests of then name.
+    /// Returns a blob as a package has it. As of a revision, the newest too, a package has the blobs
+    /// that its manifests of then name, without leases, if there is a row or it was purged.
     ///
     /// # Errors
     /// Those of a read as of a revision, and [`IndexError::Purged`].
@@ -238,7 +242,8 @@ pub trait ManifestIndex: fmt::Debug + Send + Sync + 'static {
     /// Where the backend fails.
     async fn uploads(&self, page: Page<UploadId>) -> Result<Vec<UploadRecord>, IndexError>;
 
-    /// Lists leases that are of another boot than `now`'s: a collector rewrites them at full length.
+    /// Lists leases of links that are of another boot than `now`'s, by package and digest: a collector
+    /// rewrites them at full length.
     ///
     /// # Errors
     /// Where the backend fails.

@@ -4,7 +4,7 @@ use super::{record::Usage, store_error::BoxError};
 use crate::model::{
     digest::Digest,
     document::DocumentKey,
-    id::{Epoch, Generation, Holder, Revision, UploadId},
+    id::{BlobKey, Epoch, Generation, Holder, Revision, UploadId},
     name::{PackageRef, Scope, Tag},
 };
 
@@ -110,7 +110,8 @@ impl From<Conflict> for IndexError {
     }
 }
 
-/// What stood against a change set, and what is there.
+/// What stood against a change set, and what is there. Where it names one of several, it is the
+/// first in byte order.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Conflict {
@@ -159,6 +160,12 @@ pub enum Conflict {
         digest: Digest,
         /// One package that has it.
         package: PackageRef,
+    },
+    /// The key is in the trash, or another blob or upload has it: its bytes are not the caller's.
+    #[error("key {key} is not free")]
+    KeyTaken {
+        /// The key.
+        key: BlobKey,
     },
     /// An index of the package names the manifest.
     #[error("manifest {digest} is named by index {by}")]

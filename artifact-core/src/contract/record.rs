@@ -255,7 +255,7 @@ impl BlobRecord {
 pub struct LinkRecord {
     /// The blob.
     pub blob: BlobRecord,
-    /// One manifest of the package that names it, at the state that is read.
+    /// The first manifest of the package that names it, in any role, at the state that is read.
     pub named_by: Option<Digest>,
     /// The lease that holds it now.
     pub lease: Option<Lease>,
@@ -293,7 +293,7 @@ pub enum KeyOwner {
 pub struct TrashRecord {
     /// The key.
     pub key: BlobKey,
-    /// Its length in bytes, where known; else 0.
+    /// Its length in bytes, where known (a blob's, or what an upload had suspended there); else 0.
     pub size: u64,
     /// When a collector first saw it there, by its boot clock
     /// ([`Bookkeeping::SeeTrash`](super::change::Bookkeeping::SeeTrash)); what must linger is counted
@@ -350,7 +350,8 @@ pub struct Footprint {
     pub blobs: u64,
     /// The bytes of those blobs, each counted once for the scope.
     pub blob_bytes: u64,
-    /// The bytes of blobs that only kept history wants.
+    /// The bytes of blobs that only kept history wants: past manifests name them, and in the scope
+    /// nothing links them.
     pub history_bytes: u64,
 }
 
@@ -365,7 +366,7 @@ pub struct Totals {
     pub stored_bytes: u64,
     /// Their bytes in the index itself.
     pub inline_bytes: u64,
-    /// The bytes of manifests.
+    /// The bytes of the distinct manifests that are in a package or in a past row.
     pub manifest_bytes: u64,
     /// Keys that wait to be deleted.
     pub trash: u64,
