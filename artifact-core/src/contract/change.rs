@@ -143,7 +143,7 @@ pub enum Change {
     /// revision: what was stays where it was. Tags go on counting, deleted ones too, from the higher
     /// of both generations. Content in a package that has the new name already is a conflict
     /// ([`InUse`](super::index_error::Conflict::InUse)). One event a package that has content or
-    /// uploads.
+    /// uploads. Tags and manifests keep the revision and the times that their records tell.
     Adopt(RepositoryName),
     /// Deletes the rows of those of the blobs that nothing wants, and puts their keys in the trash.
     /// What is wanted is passed over.
@@ -153,7 +153,7 @@ pub enum Change {
     /// Takes a manifest out of a package, with the tags that point at it, and with the links of
     /// blobs that no other manifest of the package names and no lease or pin holds. One that an
     /// index of the package names is a conflict; one that is absent, too. Its events are those of
-    /// the tags, the manifest's own, and those of the links.
+    /// the tags, the manifest's own, and those of the links by digest.
     DeleteManifest(PackageRef, Digest),
     /// Deletes a tag. One that is absent is a conflict.
     DeleteTag(PackageRef, Tag),
@@ -178,13 +178,15 @@ pub enum Change {
     Pin(PackageRef, Digest, String),
     /// Removes the bytes of a blob or manifest, also from what was. A manifest that is in any
     /// package now, and a blob that is linked to any now, is a conflict. What is not there changes
-    /// nothing; what is stored again is no longer purged.
+    /// nothing; what is stored again is no longer purged. Lists of what was leave a purged manifest
+    /// out, and what it named it still names.
     Purge(Digest),
     /// Enters a blob of which the bytes are stored, and ends its upload. Where the digest is there
     /// already and sound, the row stays, and the key given here goes to the trash; where it is
     /// quarantined, the row takes this location and is sound again, and its old key goes to the
     /// trash. So does the upload's key where it is another. A key that is in the trash, or another
-    /// blob's or upload's, is a conflict ([`KeyTaken`](super::index_error::Conflict::KeyTaken)).
+    /// blob's or upload's, is a conflict ([`KeyTaken`](super::index_error::Conflict::KeyTaken)). The
+    /// time of the set is when it was hashed. An upload that is gone changes nothing.
     PutBlob {
         /// The proof of what the bytes are.
         blob: VerifiedBlob,
@@ -421,7 +423,9 @@ pub enum Bookkeeping {
     /// Gives a linked blob a lease, or replaces the one it has. One that is not linked is a conflict.
     Lease(PackageRef, Digest, Lease),
     /// Deletes at most so many past rows, of tags and manifests, of the repository that its horizon
-    /// has passed, and puts what they named up for review.
+    /// has passed, and puts what they named up for review. A revision may then leave the feed, too,
+    /// uncounted, when the horizon of every repository that ever had a link or manifest is at or after
+    /// it; its number and time stay.
     Prune(RepositoryName, u32),
     /// Marks a blob whose bytes at this key are wrong; reads of it fail until it is stored again.
     Quarantine(Digest, BlobKey),
