@@ -9,8 +9,10 @@
 #![forbid(unsafe_code)]
 
 mod contract;
+mod engine;
 mod error;
 mod model;
+mod roles;
 
 pub use contract::{
     blob_store::{
@@ -37,10 +39,32 @@ pub use contract::{
     },
     store_error::{BoxError, StoreError},
 };
+pub use engine::{
+    administer::Setting,
+    collect::{CollectOptions, Collected, Forget},
+    history::Feed,
+    limits::Limits,
+    manifest::{FoundManifest, ManifestRef, Published, PutManifest},
+    registry::{Registry, RegistryParts, Seams},
+    scrub::{ScrubOptions, ScrubProgress, Scrubbed},
+    session::{RequestContext, Session},
+    tag::Condition,
+    transfer::{BlobBody, BlobRange},
+    upload::{BlobInfo, Upload, UploadOptions, UploadStatus},
+};
 pub use error::{Error, What};
 pub use model::{
     descriptor::{Annotations, Descriptor, Platform},
     digest::{Algorithm, Digest, DigestError},
+    directory::{
+        artifact::{
+            CONTENTS_PER_MANIFEST, DirectoryArtifact, DirectoryError, DirectoryRoot,
+            EMPTY_DOCUMENT, check_parts, listing_of,
+        },
+        entry::{TreeEntry, TreeNode},
+        listing::{DirectoryListing, LISTING_MAX, ListingError, TreeContent},
+        path::{EntryPath, EntryPathError},
+    },
     document::{
         Document, DocumentKey, DocumentKeyError, DocumentKind, Format, Grant, Kind, Mode,
         NamespaceSettings, RepositorySettings, StageSettings, User, UserRole,
@@ -59,3 +83,4 @@ pub use model::{
     },
     time::{BootId, BootTime, Lease, Timestamp, TimestampError},
 };
+pub use roles::RolePolicy;

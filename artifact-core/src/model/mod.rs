@@ -3,6 +3,7 @@
 pub(crate) mod base64_bytes;
 pub(crate) mod descriptor;
 pub(crate) mod digest;
+pub(crate) mod directory;
 pub(crate) mod document;
 pub(crate) mod error_kind;
 pub(crate) mod hasher;
