@@ -1,0 +1,73 @@
+//! Reclaiming: uploads whose writer died or whose time is over.
+
+use std::num::NonZeroU32;
+
+use super::{limits::millis, registry::Inner};
+use crate::{
+    contract::{
+        change::{Bookkeeping, UploadRecord},
+        index_error::{Conflict, IndexError},
+        record::Page,
+    },
+    error::Error,
+    model::time::Lease,
+};
+
+pub(crate) const PAGE: NonZeroU32 = NonZeroU32::new(1_000).expect("a thousand is not zero");
+
+impl Inner {
+    /// Ends uploads that are over, and returns how many. Their keys go to the trash.
+    pub(crate) async fn reclaim_uploads(&self) -> Result<u64, Error> {
+        let (mut ended, mut after) = (0, None);
+        loop {
+            let page = self.index().uploads(Page { after, limit: PAGE }).await?;
+            let Some(last) = page.last() else {
+                return Ok(ended);
+            };
+            after = Some(last.id);
+            for record in page {
+                ended += u64::from(self.reclaim(record).await?);
+            }
+        }
+    }
+
+    async fn reclaim(&self, record: UploadRecord) -> Result<bool, Error> {
+        let now = self.parts.clock.boot();
+        let left = record.expires.as_ref().map(|lease| lease.left(&now));
+        match left {
+            // Of another boot: nobody knows how old it is, so it is counted anew (F12, I17).
+            Some(None) => return self.restart(record).await,
+            Some(Some(0)) => {}
+            // Suspended, or being written: it stays while its time lasts or its writer lives.
+            _ if record.offset > 0 || record.at.is_none() => return Ok(false),
+            _ if self.parts.holders.is_alive(&record.holder) => return Ok(false),
+            _ => {}
+        }
+        if let Some(at) = &record.at
+            && self.store().is_held(&record.id, &at.key).await?
+        {
+            return Ok(false);
+        }
+        self.note_unless_moved(Bookkeeping::EndUpload(record.id, record.version))
+            .await
+    }
+
+    async fn restart(&self, mut record: UploadRecord) -> Result<bool, Error> {
+        let idle = millis(self.parts.limits.upload_idle);
+        record.expires = Some(Lease::starting(&self.parts.clock.boot(), idle));
+        let version = record.version;
+        record.version += 1;
+        let advance = Bookkeeping::AdvanceUpload(version, Box::new(record), Vec::new());
+        self.note_unless_moved(advance).await?;
+        Ok(false)
+    }
+
+    /// Records bookkeeping on an upload, unless somebody went on with it meanwhile.
+    async fn note_unless_moved(&self, bookkeeping: Bookkeeping) -> Result<bool, Error> {
+        match self.index().note(bookkeeping).await {
+            Ok(_) => Ok(true),
+            Err(IndexError::Conflict(Conflict::Upload { .. })) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Sittings of uploads: to begin one, to go on with it, to end it.
+
+use bytes::BytesMut;
+
+use super::{
+    permit::Missing,
+    pipe::Slot,
+    session::Session,
+    upload::{State, Upload, UploadOptions, UploadStatus, check_size, reopen},
+};
+use crate::{
+    contract::{
+        change::{Bookkeeping, UploadRecord},
+        policy::Action,
+    },
+    error::{Error, What},
+    model::{hasher::Hasher, id::UploadId, name::PackageRef},
+};
+
+impl Session {
+    /// Begins an upload to a package.
+    ///
+    /// # Errors
+    /// [`Error::Quota`] when room for the announced size cannot be reserved, [`Error::TooLarge`]
+    /// when it is more than is taken; refusals; and where a backend fails.
+    pub async fn begin_upload(
+        &self,
+        package: &PackageRef,
+        options: UploadOptions,
+    ) -> Result<Upload, Error> {
+        let missing = Missing::new(What::Package, package);
+        let permit = self.permit(Action::Create, package, &missing).await?;
+        let parts = &self.inner().parts;
+        check_size(parts.limits.blob_max, options.size.unwrap_or(0))?;
+        let record = UploadRecord::new(
+            self.inner().random_upload_id(),
+            package.clone(),
+            self.principal().clone(),
+            parts.holder.clone(),
+            parts.clock.now(),
+        );
+        let hasher = Hasher::new(options.algorithm);
+        let mut upload = Upload {
+            session: self.clone(),
+            record,
+            recorded: false,
+            announced: options.size,
+            rooms: permit.rooms(),
+            bytes: State::Held(Box::new(hasher), BytesMut::new()),
+            offset: 0,
+        };
+        if options
+            .size
+            .is_some_and(|size| size > parts.limits.inline_max as u64)
+        {
+            upload.leave_memory().await?;
+        }
+        Ok(upload)
+    }
+
+    /// Goes on with an upload. With an `offset`, it must be where the upload stands.
+    ///
+    /// A newer request ends an older one of the same process.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such upload of this principal to this package;
+    /// [`Error::Offset`] when it stands elsewhere, or another process is writing it; refusals; and
+    /// where a backend fails.
+    pub async fn resume_upload(
+        &self,
+        package: &PackageRef,
+        id: &UploadId,
+        offset: Option<u64>,
+    ) -> Result<Upload, Error> {
+        let record = self.own_upload(package, id).await?;
+        if offset.is_some_and(|offset| offset != record.offset) {
+            return Err(Error::Offset {
+                id: *id,
+                offset: record.offset,
+            });
+        }
+        let missing = Missing::new(What::Upload, id);
+        let rooms = self
+            .permit(Action::Create, package, &missing)
+            .await?
+            .rooms();
+        self.end_older(id);
+        let hasher = Hasher::resume(&record.hasher).map_err(|source| Error::Invalid {
+            what: format!("upload {id} cannot go on: begin it again"),
+            source: Some(Box::new(source)),
+        })?;
+        let (session, offset) = (self.clone(), record.offset);
+        let bytes = match &record.at {
+            None => State::Held(Box::new(hasher), BytesMut::from(&record.held[..])),
+            Some(at) => State::Piped(Slot::new(reopen(self, &record, at, hasher).await?)),
+        };
+        let announced = None;
+        let mut upload = Upload {
+            session,
+            record,
+            recorded: true,
+            announced,
+            rooms,
+            bytes,
+            offset,
+        };
+        upload.take_over().await?;
+        Ok(upload)
+    }
+
+    /// Returns where an upload stands.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such upload of this principal to this package.
+    pub async fn upload_status(
+        &self,
+        package: &PackageRef,
+        id: &UploadId,
+    ) -> Result<UploadStatus, Error> {
+        let record = self.own_upload(package, id).await?;
+        Ok(UploadStatus {
+            id: *id,
+            offset: record.offset,
+        })
+    }
+
+    /// Throws an upload away, with its reservation.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such upload of this principal to this package.
+    pub async fn cancel_upload(&self, package: &PackageRef, id: &UploadId) -> Result<(), Error> {
+        let record = self.own_upload(package, id).await?;
+        self.end_older(id);
+        self.inner()
+            .index()
+            .note(Bookkeeping::EndUpload(*id, record.version))
+            .await?;
+        Ok(())
+    }
+
+    /// Returns the record of an upload that this principal began to this package (I15, A28).
+    async fn own_upload(&self, package: &PackageRef, id: &UploadId) -> Result<UploadRecord, Error> {
+        let missing = Missing::new(What::Upload, id);
+        self.permit(Action::Create, package, &missing).await?;
+        let record = self.inner().index().upload(id).await?;
+        let own = |record: &UploadRecord| {
+            record.package == *package && record.principal == *self.principal()
+        };
+        record.filter(own).ok_or_else(|| missing.error())
+    }
+
+    fn end_older(&self, id: &UploadId) {
+        let older = self.inner().writing.lock().remove(id);
+        if let Some(older) = older.and_then(|slot| slot.upgrade()) {
+            older.end();
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Bringing artifacts to where they are not: back from the past, or from another package.
+
+use std::{collections::HashSet, sync::Arc};
+
+use futures::{FutureExt as _, future::BoxFuture};
+
+use super::{
+    commit::{Outcome, TRIES, contended},
+    manifest::ManifestRef,
+    permit::Missing,
+    session::Session,
+    tag::Condition,
+};
+use crate::{
+    contract::{
+        change::{Change, Committed},
+        policy::Action,
+        record::AsOf,
+    },
+    error::{Error, What},
+    model::{
+        digest::Digest,
+        manifest::{Manifest, Role},
+        name::{PackageRef, Tag},
+    },
+};
+
+/// No artifact has more manifests in it than this.
+const MANIFESTS_MAX: usize = 100_000;
+
+impl Session {
+    /// Puts an artifact of a package back as it was, with the tag by which it is named; children
+    /// and blobs come with it. Its room is charged again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it was not there then, [`Error::HistoryForgotten`],
+    /// [`Error::Purged`], [`Error::Quota`]; [`Error::Precondition`] when the condition does not hold
+    /// of the tag; refusals; and where the index fails.
+    pub async fn undelete(
+        &self,
+        at: AsOf,
+        package: &PackageRef,
+        reference: &ManifestRef,
+        condition: &Condition,
+    ) -> Result<Committed, Error> {
+        let tag = match reference {
+            ManifestRef::Tag(tag) => Some(tag),
+            ManifestRef::Digest(_) => None,
+        };
+        self.bring(at, package, reference, package, tag, condition)
+            .await
+    }
+
+    /// Copies an artifact to another package, without moving a byte.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Quota`], [`Error::Precondition`]; refusals to read the one or
+    /// push to the other; and where the index fails.
+    pub async fn copy(
+        &self,
+        from: &PackageRef,
+        reference: &ManifestRef,
+        to: &PackageRef,
+        tag: Option<&Tag>,
+        condition: &Condition,
+    ) -> Result<Committed, Error> {
+        self.bring(AsOf::Now, from, reference, to, tag, condition)
+            .await
+    }
+
+    async fn bring(
+        &self,
+        at: AsOf,
+        from: &PackageRef,
+        reference: &ManifestRef,
+        to: &PackageRef,
+        tag: Option<&Tag>,
+        condition: &Condition,
+    ) -> Result<Committed, Error> {
+        let missing = Missing::new(What::Package, to);
+        for _ in 0..TRIES {
+            let permit = self.permit(Action::Create, to, &missing).await?;
+            let found = self.get_manifest(at, from, reference).await?;
+            let digest = found.record.digest;
+            let mut tree = Tree {
+                to: to.clone(),
+                seen: HashSet::new(),
+                changes: Vec::new(),
+            };
+            self.gather(at, from, digest, &mut tree).await?;
+            let mut changes = permit.bind(self.change_set());
+            changes.changes = tree.changes;
+            if let Some(tag) = tag {
+                (changes, _) = self.tag_change(changes, to, tag, digest, condition).await?;
+            }
+            match self.apply_tags(changes).await? {
+                Outcome::Done(committed) => return Ok(committed),
+                Outcome::Again => {}
+            }
+        }
+        Err(contended(format!("the tags of {to}")))
+    }
+
+    /// Gathers the changes that bring a manifest: its blobs' links, its children, then itself.
+    fn gather<'a>(
+        &'a self,
+        at: AsOf,
+        from: &'a PackageRef,
+        digest: Digest,
+        tree: &'a mut Tree,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        async move {
+            if !tree.seen.insert(digest) {
+                return Ok(());
+            }
+            if tree.seen.len() > MANIFESTS_MAX {
+                let (size, limit) = (tree.seen.len() as u64, MANIFESTS_MAX as u64);
+                return Err(Error::TooLarge {
+                    what: "the artifact's list",
+                    size,
+                    limit,
+                });
+            }
+            let index = Arc::clone(&self.inner().parts.index);
+            let missing = || Error::not_found(What::Manifest, digest);
+            let record = index
+                .manifest(at, from, &digest)
+                .await?
+                .ok_or_else(missing)?;
+            let kind = Some(&record.media_type);
+            let manifest = Manifest::parse(record.bytes.clone(), kind, digest.algorithm())?;
+            for reference in manifest.references() {
+                let named = reference.descriptor.digest;
+                let is_manifest = reference.role == Role::Child
+                    && index.manifest(at, from, &named).await?.is_some();
+                if is_manifest {
+                    self.gather(at, from, named, tree).await?;
+                } else if index.blob(at, from, &named).await?.is_some() {
+                    tree.changes
+                        .push(Change::Link(tree.to.clone(), named, None));
+                } else if !reference.may_be_absent() {
+                    return Err(Error::BlobUnknown { digest: named });
+                }
+            }
+            tree.changes.push(Change::PutManifest {
+                package: tree.to.clone(),
+                manifest: Box::new(manifest),
+                published_at: record.published_at,
+            });
+            Ok(())
+        }
+        .boxed()
+    }
+}
+
+struct Tree {
+    to: PackageRef,
+    seen: HashSet<Digest>,
+    changes: Vec<Change>,
+}

@@ -1,0 +1,212 @@
+//! Trust in bytes at rest: hashed once, believed while nothing about them changed (I3).
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _, stream};
+
+use super::{limits::millis, pipe::hash_chunk, registry::Inner};
+use crate::{
+    contract::{
+        blob_store::{BlobReader, ByteRange, Stamp},
+        change::Bookkeeping,
+        record::BlobRecord,
+    },
+    error::Error,
+    model::{
+        digest::Digest,
+        hasher::Hasher,
+        id::BlobKey,
+        time::{BootTime, Timestamp},
+    },
+};
+
+/// Which blobs without a stamp this process has hashed, and when.
+#[derive(Debug, Default)]
+pub(crate) struct Trust {
+    hashed: HashMap<BlobKey, BootTime>,
+}
+
+/// No more blobs without a stamp are remembered than this; then it begins anew.
+const REMEMBERED: usize = 100_000;
+
+impl Inner {
+    /// Says whether the blob's bytes at `key` may be given away unhashed.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the bytes are gone or are not as many; they are then quarantined.
+    pub(crate) async fn is_trusted(
+        &self,
+        blob: &BlobRecord,
+        key: &BlobKey,
+        always: bool,
+    ) -> Result<bool, Error> {
+        if blob.quarantined {
+            return Err(Error::Corrupt {
+                digest: blob.digest,
+            });
+        }
+        let stat = match self.store().stat(key).await? {
+            Some(stat) if stat.size == blob.size => stat,
+            _ => {
+                self.quarantine(&blob.digest, key).await;
+                return Err(Error::Corrupt {
+                    digest: blob.digest,
+                });
+            }
+        };
+        let interval = millis(self.parts.limits.scrub_interval);
+        if always {
+            return Ok(false);
+        }
+        match (&stat.stamp, &blob.stamp) {
+            (Some(now), Some(then)) => {
+                let age = self.parts.clock.now().as_millis() - blob.hashed_at.as_millis();
+                Ok(now == then && u64::try_from(age).unwrap_or(0) < interval)
+            }
+            (Some(_), None) => Ok(false),
+            (None, _) => Ok(self.remembers(key, interval)),
+        }
+    }
+
+    fn remembers(&self, key: &BlobKey, interval: u64) -> bool {
+        let now = self.parts.clock.boot();
+        let trust = self.trust.lock();
+        let hashed = trust.hashed.get(key).filter(|then| then.boot == now.boot);
+        hashed.is_some_and(|then| now.millis.saturating_sub(then.millis) < interval)
+    }
+
+    /// Records that the bytes at `key` were hashed and are the blob's.
+    pub(crate) async fn trust(&self, digest: Digest, key: &BlobKey, stamp: Option<Stamp>) {
+        if stamp.is_none() {
+            let now = self.parts.clock.boot();
+            let mut trust = self.trust.lock();
+            if trust.hashed.len() >= REMEMBERED {
+                trust.hashed.clear();
+            }
+            trust.hashed.insert(key.clone(), now);
+            return;
+        }
+        let hashed_at: Timestamp = self.parts.clock.now();
+        let note = Bookkeeping::Stamp {
+            digest,
+            key: key.clone(),
+            stamp,
+            hashed_at,
+        };
+        // Where it cannot be recorded, the next reader hashes again.
+        drop(self.index().note(note).await);
+    }
+
+    /// Marks a blob whose bytes are wrong, so that no read of it succeeds until it is repaired (I22).
+    pub(crate) async fn quarantine(&self, digest: &Digest, key: &BlobKey) {
+        self.trust.lock().hashed.remove(key);
+        // Where it cannot be recorded, the next reader finds out again.
+        drop(
+            self.index()
+                .note(Bookkeeping::Quarantine(*digest, key.clone()))
+                .await,
+        );
+    }
+
+    /// Hashes a blob whole, and records the outcome.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the bytes are not the blob's.
+    pub(crate) async fn hash_whole(
+        self: &Arc<Self>,
+        digest: Digest,
+        key: &BlobKey,
+    ) -> Result<(), Error> {
+        let before = self.store().stat(key).await?.and_then(|stat| stat.stamp);
+        let mut reader = self.open(digest, key, ByteRange::ALL).await?;
+        let mut hasher = Hasher::new(digest.algorithm());
+        while let Some(chunk) = reader.next().await {
+            hasher = hash_chunk(&self.parts.spawn, hasher, chunk?).await?;
+        }
+        self.judge(digest, key, hasher, before).await
+    }
+
+    async fn judge(
+        &self,
+        digest: Digest,
+        key: &BlobKey,
+        hasher: Hasher,
+        stamp: Option<Stamp>,
+    ) -> Result<(), Error> {
+        if hasher.finish().digest() == digest {
+            self.trust(digest, key, stamp).await;
+            return Ok(());
+        }
+        self.quarantine(&digest, key).await;
+        Err(Error::Corrupt { digest })
+    }
+
+    /// Opens a blob's bytes; that they are gone is corruption.
+    pub(crate) async fn open(
+        &self,
+        digest: Digest,
+        key: &BlobKey,
+        range: ByteRange,
+    ) -> Result<BlobReader, Error> {
+        if let Some(reader) = self.store().read(key, range).await? {
+            return Ok(reader);
+        }
+        self.quarantine(&digest, key).await;
+        Err(Error::Corrupt { digest })
+    }
+
+    /// Streams a whole blob while it is hashed. Its last frame is kept back until the digest is
+    /// right, so corrupt bytes never look like a success.
+    pub(crate) async fn stream_hashed(
+        self: &Arc<Self>,
+        digest: Digest,
+        key: BlobKey,
+    ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Send + use<>, Error> {
+        let stamp = self.store().stat(&key).await?.and_then(|stat| stat.stamp);
+        let reader = self.open(digest, &key, ByteRange::ALL).await?;
+        let hashing = Hashing {
+            inner: Arc::clone(self),
+            reader,
+            hasher: Some(Hasher::new(digest.algorithm())),
+            digest,
+            key,
+            stamp,
+            last: None,
+        };
+        Ok(stream::try_unfold(hashing, Hashing::next))
+    }
+}
+
+struct Hashing {
+    inner: Arc<Inner>,
+    reader: BlobReader,
+    hasher: Option<Hasher>,
+    digest: Digest,
+    key: BlobKey,
+    stamp: Option<Stamp>,
+    last: Option<Bytes>,
+}
+
+impl Hashing {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, Error> {
+        loop {
+            let Some(hasher) = self.hasher.take() else {
+                return Ok(None);
+            };
+            let Some(chunk) = self.reader.next().await else {
+                let stamp = self.stamp.take();
+                self.inner
+                    .judge(self.digest, &self.key, hasher, stamp)
+                    .await?;
+                return Ok(self.last.take().map(|frame| (frame, self)));
+            };
+            let chunk = chunk?;
+            let spawn = &self.inner.parts.spawn;
+            self.hasher = Some(hash_chunk(spawn, hasher, chunk.clone()).await?);
+            if let Some(frame) = self.last.replace(chunk) {
+                return Ok(Some((frame, self)));
+            }
+        }
+    }
+}
