@@ -105,7 +105,7 @@ impl Actor {
 
 /// What must hold for a change set to be made.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "an index must judge each of them")]
 pub enum Expectation {
     /// The document is at this generation; [`Generation::NONE`] if it never was. A deleted document
     /// has the generation of its deletion.
@@ -136,7 +136,7 @@ pub struct Room {
 
 /// One change.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "an index must make each of them")]
 pub enum Change {
     /// Moves the packages of the default repository whose OCI name lies below this repository into
     /// it, with their tags, manifests, links, leases, pins and uploads. They are there since this
@@ -390,7 +390,7 @@ pub enum Event {
 
 /// What makes no revision: visible at once, durable with the next change, and leaking when lost.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "an index must record each of them")]
 pub enum Bookkeeping {
     /// Enters an upload. One that is there already is a conflict, and so is a key that is in the trash
     /// or another's.
