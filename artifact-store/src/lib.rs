@@ -1,4 +1,10 @@
 //! Blob stores and indexes of artifact, and the directory that holds a registry.
 #![deny(unsafe_code)]
 
+mod blob;
+mod index;
 pub mod sys;
+pub mod vfs;
+
+pub use blob::memory::MemoryBlobStore;
+pub use index::memory::index::MemoryIndex;

@@ -1,0 +1,3 @@
+//! Indexes.
+
+pub(crate) mod memory;
