@@ -10,17 +10,51 @@ mod boot_source;
 #[cfg(not(target_os = "linux"))]
 #[path = "boot_portable.rs"]
 mod boot_source;
+#[cfg(target_os = "linux")]
+pub(crate) mod cached;
+#[cfg(not(target_os = "linux"))]
+#[path = "cached_portable.rs"]
+pub(crate) mod cached;
 #[cfg(unix)]
 mod fcntl;
 #[cfg(not(unix))]
 #[path = "fcntl_portable.rs"]
 mod fcntl;
 pub mod file_id;
+#[cfg(unix)]
+pub(crate) mod file_io;
+#[cfg(not(unix))]
+#[path = "file_io_portable.rs"]
+pub(crate) mod file_io;
+#[cfg(target_os = "linux")]
+pub(crate) mod hole;
+#[cfg(not(target_os = "linux"))]
+#[path = "hole_portable.rs"]
+pub(crate) mod hole;
 pub mod lock;
 pub mod random;
+#[cfg(target_os = "linux")]
+pub(crate) mod range_lock;
+#[cfg(not(target_os = "linux"))]
+#[path = "range_lock_portable.rs"]
+pub(crate) mod range_lock;
+#[cfg(target_os = "linux")]
+pub(crate) mod reflink;
+#[cfg(not(target_os = "linux"))]
+#[path = "reflink_portable.rs"]
+pub(crate) mod reflink;
+#[cfg(target_os = "linux")]
+pub(crate) mod rename;
+#[cfg(not(target_os = "linux"))]
+#[path = "rename_portable.rs"]
+pub(crate) mod rename;
 
 // The fallbacks are compiled and tested where the real thing is used, too.
 #[cfg(all(test, target_os = "linux"))]
 mod boot_portable;
 #[cfg(all(test, unix))]
 mod fcntl_portable;
+#[cfg(all(test, unix))]
+mod file_io_portable;
+#[cfg(all(test, target_os = "linux"))]
+mod hole_portable;
