@@ -227,8 +227,13 @@ impl Session {
         self.may(Action::Read, Target::Scope(scope)).await
     }
 
-    /// Says whether something would be allowed, without telling anybody.
-    pub(crate) async fn may(&self, action: Action, target: Target<'_>) -> Result<bool, Error> {
+    /// Says whether something would be allowed, without doing it or telling anybody.
+    ///
+    /// It is for a door that must say what its caller may ask for; nothing is permitted by it.
+    ///
+    /// # Errors
+    /// [`Error::Index`] where the index fails.
+    pub async fn may(&self, action: Action, target: Target<'_>) -> Result<bool, Error> {
         let user = self.asking_user().await?;
         let facts = Facts {
             user: user.as_ref().and_then(|user| user.value.as_ref()),
