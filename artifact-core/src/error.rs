@@ -25,6 +25,12 @@ pub enum Error {
         /// The blob.
         digest: Digest,
     },
+    /// In use: the call cannot be made now, here.
+    #[error("{what}")]
+    Busy {
+        /// What is in use, and what to do.
+        what: String,
+    },
     /// The stored bytes are wrong; they are quarantined.
     #[error("the stored bytes of {digest} are corrupt: push it again, or restore it")]
     Corrupt {
@@ -216,6 +222,7 @@ impl Error {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::BlobUnknown { .. } | Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Busy { .. } => ErrorKind::Busy,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Denied { .. } => ErrorKind::Denied,
             Self::DigestMismatch { .. } => ErrorKind::DigestMismatch,
