@@ -3,6 +3,7 @@
 
 mod blob;
 mod index;
+pub mod journal;
 pub mod sys;
 pub mod vfs;
 

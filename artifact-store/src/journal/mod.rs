@@ -1,0 +1,14 @@
+//! The journal: every committed change set in plain, from which a lost index is made anew.
+
+mod entry;
+mod error;
+mod files;
+mod line;
+mod log;
+mod read;
+mod scan;
+
+pub use entry::JournalEntry;
+pub use error::JournalError;
+pub use log::Journal;
+pub use read::{Entries, TornTail};
