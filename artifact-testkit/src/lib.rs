@@ -1,1 +1,4 @@
-//! artifact-testkit
+//! Conformance suites for backends of artifact.
+#![forbid(unsafe_code)]
+
+pub mod seams;
