@@ -1,0 +1,225 @@
+//! Blobs: in, out, resumed, mounted, deleted.
+
+use std::io::Write as _;
+
+use artifact::{Algorithm, AsOf, BlobRange, ErrorKind, Hasher, UploadOptions};
+
+use crate::support::{World, assert_kind, bytes, digest, package, push, read};
+
+#[test]
+fn blobs_of_every_size_come_back_as_they_were() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    for length in [0, 1, 4_095, 4_096, 4_097, 65_536, 1_048_577, 5_000_000] {
+        let data = bytes(length as u64, length);
+        let pushed = push(&session, &app, &data).unwrap();
+        assert_eq!(pushed.size, length as u64);
+        assert_eq!(
+            session.stat_blob(AsOf::Now, &app, &pushed.digest).unwrap(),
+            pushed
+        );
+        assert!(
+            read(&session, &app, &pushed.digest).unwrap() == data,
+            "{length} bytes differ"
+        );
+    }
+}
+
+#[test]
+fn a_body_of_unknown_size_is_taken() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    for length in [0, 10, 4_096, 300_000] {
+        let data = bytes(9, length);
+        let mut upload = session
+            .begin_upload(&app, UploadOptions::default())
+            .unwrap();
+        upload.write_all(&data).unwrap();
+        let pushed = upload.finish(None).unwrap();
+        assert_eq!(pushed.digest, digest(&data));
+        assert!(read(&session, &app, &pushed.digest).unwrap() == data);
+    }
+}
+
+#[test]
+fn a_range_gives_exactly_its_bytes() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    let data = bytes(1, 200_000);
+    let pushed = push(&session, &app, &data).unwrap();
+    for (range, expected) in [
+        (BlobRange::From(199_999), &data[199_999..]),
+        (BlobRange::Bounded(10, 19), &data[10..20]),
+        (BlobRange::Last(5), &data[199_995..]),
+    ] {
+        let mut reader = session
+            .read_blob(AsOf::Now, &app, &pushed.digest, range)
+            .unwrap();
+        let mut part = Vec::new();
+        std::io::Read::read_to_end(&mut reader, &mut part).unwrap();
+        assert_eq!(part, expected, "{range:?}");
+    }
+    let beyond = BlobRange::From(200_000);
+    assert_kind(
+        session.read_blob(AsOf::Now, &app, &pushed.digest, beyond),
+        ErrorKind::Range,
+    );
+}
+
+/// A31: bytes that are not what was announced are refused, and leave nothing.
+#[test]
+fn a31_wrong_bytes_leave_nothing() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    for length in [10, 100_000] {
+        let mut upload = session
+            .begin_upload(&app, UploadOptions::default())
+            .unwrap();
+        upload.write_all(&bytes(1, length)).unwrap();
+        let expected = digest(b"something else");
+        assert_kind(upload.finish(Some(&expected)), ErrorKind::DigestMismatch);
+        assert_kind(
+            session.stat_blob(AsOf::Now, &app, &expected),
+            ErrorKind::NotFound,
+        );
+        let actual = digest(&bytes(1, length));
+        assert_kind(
+            session.stat_blob(AsOf::Now, &app, &actual),
+            ErrorKind::NotFound,
+        );
+    }
+    assert_eq!(session.totals().unwrap().uploads, 0);
+    session
+        .collect(&artifact::CollectOptions::default())
+        .unwrap();
+    assert_eq!(session.totals().unwrap().trash, 0);
+}
+
+#[test]
+fn a_digest_of_another_algorithm_is_computed_from_what_came() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    for length in [10, 100_000] {
+        let data = bytes(3, length);
+        let expected = Hasher::hash(Algorithm::Sha512, &data).digest();
+        let mut upload = session
+            .begin_upload(&app, UploadOptions::default())
+            .unwrap();
+        upload.write_all(&data).unwrap();
+        assert_eq!(upload.finish(Some(&expected)).unwrap().digest, expected);
+        assert!(read(&session, &app, &expected).unwrap() == data);
+    }
+}
+
+/// I15, A28: an upload goes on where it stopped, for who began it and nobody else.
+#[test]
+fn i15_an_upload_is_resumed_by_its_owner_alone() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    for (first, second) in [(10, 20), (10, 90_000), (80_000, 90_000), (0, 5)] {
+        let data = bytes(4, first + second);
+        let mut upload = session
+            .begin_upload(&app, UploadOptions::default())
+            .unwrap();
+        upload.write_all(&data[..first]).unwrap();
+        let status = upload.suspend().unwrap();
+        assert_eq!(status.offset, first as u64);
+        let id = status.id;
+        assert_eq!(session.upload_status(&app, &id).unwrap(), status);
+        let other = world.session(artifact::Principal::System);
+        assert_kind(other.upload_status(&app, &id), ErrorKind::NotFound);
+        assert_kind(other.resume_upload(&app, &id, None), ErrorKind::NotFound);
+        assert_kind(other.cancel_upload(&app, &id), ErrorKind::NotFound);
+        assert_kind(
+            session.resume_upload(&package("b"), &id, None),
+            ErrorKind::NotFound,
+        );
+        let wrong = Some(first as u64 + 1);
+        assert_kind(session.resume_upload(&app, &id, wrong), ErrorKind::Range);
+        let mut upload = session
+            .resume_upload(&app, &id, Some(first as u64))
+            .unwrap();
+        upload.write_all(&data[first..]).unwrap();
+        let pushed = upload.finish(Some(&digest(&data))).unwrap();
+        assert!(read(&session, &app, &pushed.digest).unwrap() == data);
+        assert_kind(session.upload_status(&app, &id), ErrorKind::NotFound);
+    }
+}
+
+#[test]
+fn a_newer_request_ends_an_older_one() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    let mut upload = session
+        .begin_upload(&app, UploadOptions::default())
+        .unwrap();
+    upload.write_all(&bytes(1, 400_000)).unwrap();
+    let id = upload.suspend().unwrap().id;
+    let mut older = session.resume_upload(&app, &id, None).unwrap();
+    older.write_bytes(bytes(2, 1_000).into()).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    let newer = session.resume_upload(&app, &id, Some(400_000)).unwrap();
+    let late = older.write_bytes(bytes(2, 1_000).into());
+    assert_kind(late, ErrorKind::Range);
+    assert_eq!(
+        newer.finish(None).unwrap().digest,
+        digest(&bytes(1, 400_000))
+    );
+}
+
+/// A3, A5: a mount needs the right to read the source, and its refusal looks like absence.
+#[test]
+fn a3_a_mount_links_what_may_be_read() {
+    let world = World::new();
+    let session = world.embedder();
+    let (one, other) = (package("one"), package("other"));
+    let pushed = push(&session, &one, &bytes(1, 10_000)).unwrap();
+    assert_eq!(session.mount(&other, &pushed.digest, None).unwrap(), None);
+    assert_kind(
+        session.stat_blob(AsOf::Now, &other, &pushed.digest),
+        ErrorKind::NotFound,
+    );
+    assert_eq!(
+        session.mount(&other, &pushed.digest, Some(&one)).unwrap(),
+        Some(pushed)
+    );
+    assert_eq!(
+        session
+            .stat_blob(AsOf::Now, &other, &pushed.digest)
+            .unwrap(),
+        pushed
+    );
+    let unknown = digest(b"unknown");
+    assert_eq!(session.mount(&other, &unknown, Some(&one)).unwrap(), None);
+    session.delete_blob(&other, &pushed.digest).unwrap();
+    assert_kind(
+        session.stat_blob(AsOf::Now, &other, &pushed.digest),
+        ErrorKind::NotFound,
+    );
+    assert_eq!(
+        session.stat_blob(AsOf::Now, &one, &pushed.digest).unwrap(),
+        pushed
+    );
+}
+
+/// A33: many who push the same bytes at once all succeed, and one copy is kept.
+#[test]
+fn a33_the_same_bytes_at_once_are_stored_once() {
+    let world = World::new();
+    let data = bytes(5, 50_000);
+    std::thread::scope(|scope| {
+        for n in 0..16 {
+            let (session, data) = (world.embedder(), &data);
+            scope.spawn(move || push(&session, &package(&format!("p{n}")), data).unwrap());
+        }
+    });
+    let session = world.embedder();
+    session
+        .collect(&artifact::CollectOptions::default())
+        .unwrap();
+    let totals = session.totals().unwrap();
+    assert_eq!(
+        (totals.blobs, totals.stored_bytes, totals.trash),
+        (1, 50_000, 0)
+    );
+}

@@ -1,0 +1,190 @@
+//! Collection, leases, scrub.
+
+use std::{io::Write as _, time::Duration};
+
+use artifact::{
+    AsOf, BootId, CollectOptions, ErrorKind, Forget, Holder, PutManifest, UploadOptions,
+};
+
+use crate::support::{World, assert_kind, bytes, image, package, publish, push, read};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn collect(world: &World) -> artifact::Collected {
+    world
+        .embedder()
+        .collect(&CollectOptions::default())
+        .unwrap()
+}
+
+/// I8: an acknowledged blob is kept for its lease, and goes after it.
+#[test]
+fn i8_a_lease_keeps_a_blob_until_it_ends() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    let pushed = push(&session, &app, &bytes(1, 10_000)).unwrap();
+    world.clock.advance(DAY - Duration::from_secs(1));
+    assert_eq!(collect(&world).blobs, 0);
+    read(&session, &app, &pushed.digest).unwrap();
+    world.clock.advance(Duration::from_secs(2));
+    let collected = collect(&world);
+    assert_eq!(
+        (collected.blobs, collected.blob_bytes, collected.freed),
+        (1, 10_000, 1)
+    );
+    assert_kind(read(&session, &app, &pushed.digest), ErrorKind::NotFound);
+    assert_eq!(session.totals().unwrap(), artifact::Totals::default());
+}
+
+/// A85: who asks for a blob before naming it finds it kept long enough to name it.
+#[test]
+fn a85_a_look_renews_the_lease() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    let pushed = push(&session, &app, &bytes(1, 10_000)).unwrap();
+    world.clock.advance(DAY - Duration::from_secs(1));
+    session.stat_blob(AsOf::Now, &app, &pushed.digest).unwrap();
+    world.clock.advance(DAY - Duration::from_secs(1));
+    collect(&world);
+    let manifest = image(&[pushed]);
+    session
+        .put_manifest(&app, &manifest, &PutManifest::default())
+        .unwrap();
+    world.clock.advance(10 * DAY);
+    collect(&world);
+    read(&session, &app, &pushed.digest).unwrap();
+}
+
+/// I17, F12: after a boot a lease counts anew, and a wall clock ten years off changes nothing.
+#[test]
+fn i17_a_boot_or_a_wrong_clock_ends_no_lease() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    let pushed = push(&session, &app, &bytes(1, 10_000)).unwrap();
+    world.clock.advance(DAY - Duration::from_secs(1));
+    world.clock.reboot(BootId::new("another"));
+    collect(&world);
+    world.clock.advance(DAY - Duration::from_secs(1));
+    collect(&world);
+    read(&session, &app, &pushed.digest).unwrap();
+    world.clock.set_wall(
+        world
+            .registry
+            .parts()
+            .clock
+            .now()
+            .plus_millis(315_360_000_000),
+    );
+    collect(&world);
+    read(&session, &app, &pushed.digest).unwrap();
+    world.clock.advance(Duration::from_secs(2));
+    assert_eq!(collect(&world).blobs, 1);
+}
+
+#[test]
+fn history_keeps_a_blob_until_it_is_forgotten() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    let (manifest, _) = publish(&session, &app, "v1", 1);
+    session.delete_manifest(&app, &manifest.digest()).unwrap();
+    world.clock.advance(6 * DAY);
+    assert_eq!(collect(&world).blobs, 0);
+    world.clock.advance(2 * DAY);
+    push(&session, &app, b"a later revision").unwrap();
+    let collected = collect(&world);
+    assert_eq!((collected.blobs, collected.blob_bytes), (2, 20_300));
+}
+
+#[test]
+fn a_dry_run_tells_and_changes_nothing() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    let (manifest, _) = publish(&session, &app, "v1", 1);
+    session.delete_manifest(&app, &manifest.digest()).unwrap();
+    let head = session.revision().unwrap().revision;
+    let forget = Forget {
+        repository: None,
+        before: head,
+    };
+    let options = CollectOptions::default().forgetting(forget);
+    session.collect(&options).unwrap();
+    assert_eq!(
+        session
+            .collect(&CollectOptions::default().dry_run())
+            .unwrap()
+            .blobs,
+        0
+    );
+    assert_kind(
+        read(&session, &app, &manifest.references()[1].descriptor.digest),
+        ErrorKind::NotFound,
+    );
+}
+
+/// I8: what another package names stays, and a pin holds.
+#[test]
+fn i8_what_somebody_wants_stays() {
+    let world = World::new();
+    let (session, app, other) = (world.embedder(), package("app"), package("other"));
+    let (manifest, _) = publish(&session, &app, "v1", 1);
+    publish(&session, &other, "v1", 1);
+    let pinned = push(&session, &app, &bytes(7, 9_000)).unwrap();
+    session.pin(&app, &pinned.digest, "build").unwrap();
+    session.delete_manifest(&app, &manifest.digest()).unwrap();
+    world.clock.advance(30 * DAY);
+    push(&session, &app, b"a later revision").unwrap();
+    assert_eq!(collect(&world).blobs, 0);
+    let layer = manifest.references()[1].descriptor.digest;
+    assert_eq!(read(&session, &other, &layer).unwrap().len(), 20_000);
+    assert_eq!(read(&session, &app, &pinned.digest).unwrap().len(), 9_000);
+    assert_kind(
+        session.delete_blob(&app, &pinned.digest),
+        ErrorKind::Conflict,
+    );
+    session.unpin(&app, &pinned.digest, "build").unwrap();
+    assert_eq!(collect(&world).blobs, 1);
+}
+
+/// F26: more than anybody is likely to have meant is not deleted unasked.
+#[test]
+fn f26_a_mass_delete_stops() {
+    let world = World::with(|parts| parts.limits.mass_delete = 3);
+    let (session, app) = (world.embedder(), package("app"));
+    for n in 0..5 {
+        push(&session, &app, &bytes(n, 10_000)).unwrap();
+    }
+    world.clock.advance(2 * DAY);
+    let stopped = session.collect(&CollectOptions::default());
+    assert_kind(stopped, ErrorKind::Unsupported);
+    let allowed = CollectOptions::default().allowing_mass_delete();
+    assert_eq!(session.collect(&allowed).unwrap().blobs, 5);
+}
+
+/// I9, I24: uploads whose time is over, or whose process died at once, are reclaimed.
+#[test]
+fn i24_abandoned_uploads_are_reclaimed() {
+    let world = World::new();
+    let (session, app) = (world.embedder(), package("app"));
+    let mut upload = session
+        .begin_upload(&app, UploadOptions::default())
+        .unwrap();
+    upload.write_all(&bytes(1, 400_000)).unwrap();
+    upload.suspend().unwrap();
+    assert_eq!(collect(&world).uploads, 0);
+    world.clock.advance(Duration::from_secs(3_601));
+    let collected = collect(&world);
+    assert_eq!((collected.uploads, collected.freed), (1, 1));
+    assert_eq!(session.usage(&artifact::Scope::all()).unwrap().reserved, 0);
+
+    let dead = World::with(|parts| parts.holder = Holder::new("dead"));
+    let session = dead.embedder();
+    let mut upload = session
+        .begin_upload(&app, UploadOptions::default())
+        .unwrap();
+    upload.write_all(&bytes(1, 400_000)).unwrap();
+    drop(upload);
+    while collect(&dead).uploads == 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(session.totals().unwrap().uploads, 0);
+}

@@ -1,0 +1,215 @@
+//! Registries to test, and artifacts to put into them.
+
+use std::{
+    io::{Read as _, Write as _},
+    num::NonZeroU32,
+    sync::Arc,
+};
+
+use artifact::{
+    Algorithm, AsOf, BlobInfo, BlobRange, Clock, Digest, Document, DocumentKey, Error, ErrorKind,
+    Hasher, Holder, Holders, Manifest, ManifestRef, MediaType, MemoryBlobStore, MemoryIndex,
+    PackageRef, Page, Principal, Published, PutManifest, Registry, RegistryId, RegistryParts,
+    RepositorySettings, RequestContext, Seams, Tag, Threads, UploadOptions, blocking::Session,
+};
+use artifact_testkit::seams::{FakeClock, SeededRng};
+
+/// A registry in memory whose clock is the test's.
+pub struct World {
+    pub registry: Registry,
+    pub clock: Arc<FakeClock>,
+}
+
+/// Everybody lives whose name is not `dead`.
+#[derive(Debug)]
+pub struct Living;
+
+impl Holders for Living {
+    fn is_alive(&self, holder: &Holder) -> bool {
+        holder.as_str() != "dead"
+    }
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut RegistryParts)) -> Self {
+        let clock = Arc::new(FakeClock::new());
+        let rng = Arc::new(SeededRng::new(7));
+        let index = Arc::new(MemoryIndex::new(RegistryId::from_random([1; 16])));
+        let store = Arc::new(MemoryBlobStore::new(rng.clone()));
+        let seams = Seams {
+            clock: clock.clone(),
+            rng,
+            spawn: Arc::new(Threads::new()),
+            holders: Arc::new(Living),
+        };
+        let mut parts = RegistryParts::new(index, store, seams, Holder::new("test"));
+        change(&mut parts);
+        let registry = Registry::new(parts);
+        let world = Self { registry, clock };
+        world.make_default();
+        world
+    }
+
+    fn make_default(&self) {
+        let parts = self.registry.parts();
+        let key = DocumentKey::Repository("default".parse().unwrap());
+        let body = RepositorySettings::default().to_body();
+        let actor = artifact::Actor::new(Principal::System, None);
+        let changes = artifact::ChangeSet::new(actor, parts.clock.now())
+            .change(artifact::Change::PutDocument(key, body));
+        artifact::blocking::wait(parts.index.apply(changes))
+            .unwrap()
+            .unwrap();
+    }
+
+    /// Returns a session of the embedding program.
+    pub fn embedder(&self) -> Session {
+        self.session(Principal::Embedder)
+    }
+
+    pub fn session(&self, principal: Principal) -> Session {
+        self.registry
+            .session(principal, RequestContext::default())
+            .into()
+    }
+}
+
+pub fn package(name: &str) -> PackageRef {
+    PackageRef::in_default(&name.parse().unwrap())
+}
+
+pub fn tag(name: &str) -> Tag {
+    name.parse().unwrap()
+}
+
+pub fn by_tag(name: &str) -> ManifestRef {
+    ManifestRef::Tag(tag(name))
+}
+
+pub fn page<K>(limit: u32) -> Page<K> {
+    Page::first(NonZeroU32::new(limit).unwrap())
+}
+
+/// Bytes that compress badly and differ by seed.
+pub fn bytes(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[0]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+pub fn digest(bytes: &[u8]) -> Digest {
+    Hasher::hash(Algorithm::Sha256, bytes).digest()
+}
+
+pub fn push(session: &Session, package: &PackageRef, bytes: &[u8]) -> Result<BlobInfo, Error> {
+    let size = Some(bytes.len() as u64);
+    let mut upload = session.begin_upload(package, UploadOptions::default().sized(size))?;
+    for chunk in bytes.chunks(100_000) {
+        upload.write_all(chunk).map_err(from_io)?;
+    }
+    upload.finish(Some(&digest(bytes)))
+}
+
+fn from_io(error: std::io::Error) -> Error {
+    *error.into_inner().unwrap().downcast::<Error>().unwrap()
+}
+
+pub fn read(session: &Session, package: &PackageRef, digest: &Digest) -> Result<Vec<u8>, Error> {
+    read_at(session, AsOf::Now, package, digest)
+}
+
+pub fn read_at(
+    session: &Session,
+    at: AsOf,
+    package: &PackageRef,
+    digest: &Digest,
+) -> Result<Vec<u8>, Error> {
+    let mut reader = session.read_blob(at, package, digest, BlobRange::All)?;
+    let mut all = Vec::new();
+    reader.read_to_end(&mut all).map_err(from_io)?;
+    Ok(all)
+}
+
+/// Returns an image manifest of these blobs, the first its config.
+pub fn image(blobs: &[BlobInfo]) -> Manifest {
+    image_about(blobs, None)
+}
+
+pub fn image_about(blobs: &[BlobInfo], subject: Option<&Manifest>) -> Manifest {
+    let descriptor = |kind: &str, digest: &Digest, size: u64| {
+        format!(r#"{{"mediaType":"{kind}","digest":"{digest}","size":{size}}}"#)
+    };
+    let layer = |blob: &BlobInfo| {
+        descriptor(
+            "application/vnd.oci.image.layer.v1.tar",
+            &blob.digest,
+            blob.size,
+        )
+    };
+    let config = descriptor(
+        "application/vnd.example.config",
+        &blobs[0].digest,
+        blobs[0].size,
+    );
+    let layers: Vec<_> = blobs[1..].iter().map(layer).collect();
+    let subject = subject.map_or(String::new(), |subject| {
+        let kind = subject.media_type().as_str();
+        format!(
+            r#","subject":{}"#,
+            descriptor(kind, &subject.digest(), subject.size())
+        )
+    });
+    let text = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","config":{config},"layers":[{}]{subject}}}"#,
+        MediaType::OCI_MANIFEST,
+        layers.join(",")
+    );
+    Manifest::parse(text.into(), None, Algorithm::Sha256).unwrap()
+}
+
+/// Returns an index of these manifests.
+pub fn index_of(manifests: &[&Manifest]) -> Manifest {
+    let entry = |manifest: &&Manifest| {
+        let (kind, digest, size) = (manifest.media_type(), manifest.digest(), manifest.size());
+        format!(r#"{{"mediaType":"{kind}","digest":"{digest}","size":{size}}}"#)
+    };
+    let entries: Vec<_> = manifests.iter().map(entry).collect();
+    let text = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}}"#,
+        MediaType::OCI_INDEX,
+        entries.join(",")
+    );
+    Manifest::parse(text.into(), None, Algorithm::Sha256).unwrap()
+}
+
+/// Pushes a small image under a tag, and returns it with what was published.
+pub fn publish(
+    session: &Session,
+    package: &PackageRef,
+    name: &str,
+    seed: u64,
+) -> (Manifest, Published) {
+    let config = push(session, package, &bytes(seed, 300)).unwrap();
+    let layer = push(session, package, &bytes(seed + 1_000, 20_000)).unwrap();
+    let manifest = image(&[config, layer]);
+    let options = PutManifest::tagged(vec![tag(name)]);
+    let published = session.put_manifest(package, &manifest, &options).unwrap();
+    (manifest, published)
+}
+
+#[track_caller]
+pub fn assert_kind<T: std::fmt::Debug>(outcome: Result<T, Error>, kind: ErrorKind) {
+    match outcome {
+        Err(error) => assert_eq!(error.kind(), kind, "{error}"),
+        Ok(value) => panic!("it succeeded with {value:?}, and should be {kind:?}"),
+    }
+}
