@@ -134,13 +134,24 @@ impl Edit {
         if !self.package(package).pins.remove(&(digest, name.clone())) {
             return Err(Conflict::PinUnknown { digest, name });
         }
-        let package = package.clone();
         self.events.push(Event::Unpinned {
-            package,
+            package: package.clone(),
             digest,
             name,
         });
+        let leased = matches!(self.package(package).links.get(&digest), Some(Some(_)));
+        if !leased {
+            self.remove_unkept_link(package, &digest);
+        }
         Ok(())
+    }
+
+    /// Takes a blob's link out of a package where no manifest names the blob and no pin holds it.
+    fn remove_unkept_link(&mut self, package: &PackageRef, digest: &Digest) {
+        let content = self.package(package);
+        if content.named_by(digest).is_none() && content.pin(digest).is_none() {
+            self.remove_link(package, digest);
+        }
     }
 
     /// [`Change::ExpireLeases`](artifact_core::Change::ExpireLeases).
@@ -157,11 +168,8 @@ impl Edit {
         }
         over.sort();
         for (_, key, digest) in over.into_iter().take(limit as usize) {
-            let content = self.package(&key.package);
-            content.links.insert(digest, None);
-            if content.named_by(&digest).is_none() && content.pin(&digest).is_none() {
-                self.remove_link(&key.package, &digest);
-            }
+            self.package(&key.package).links.insert(digest, None);
+            self.remove_unkept_link(&key.package, &digest);
         }
     }
 
