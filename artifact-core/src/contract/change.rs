@@ -217,7 +217,8 @@ pub enum Change {
     /// Takes a blob's link out of a package, with its lease. One that is not linked is a conflict; one
     /// that a manifest of the package names, too; a pinned one, too.
     Unlink(PackageRef, Digest),
-    /// Ends a pin, and not the link. One that is absent is a conflict.
+    /// Ends a pin, and with its last pin the link, where no manifest names the blob and no lease
+    /// holds it. A pin that is absent is a conflict.
     Unpin(PackageRef, Digest, String),
 }
 
