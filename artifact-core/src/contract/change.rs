@@ -186,7 +186,7 @@ pub enum Change {
     /// quarantined, the row takes this location and is sound again, and its old key goes to the
     /// trash. So does the upload's key where it is another. A key that is in the trash, or another
     /// blob's or upload's, is a conflict ([`KeyTaken`](super::index_error::Conflict::KeyTaken)). The
-    /// time of the set is when it was hashed. An upload that is gone changes nothing.
+    /// revision's time is when it was hashed. An upload that is gone changes nothing.
     PutBlob {
         /// The proof of what the bytes are.
         blob: VerifiedBlob,
