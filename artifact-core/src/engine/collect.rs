@@ -242,7 +242,8 @@ impl Session {
                 horizon = horizon.max(forget.before);
             }
             let head = self.inner().index().head().await?.revision;
-            if horizon <= self.inner().index().horizon(&name).await?.revision {
+            let current = self.inner().index().horizon(&name).await?.revision;
+            if horizon <= current || self.only_forgets(current, horizon).await? {
                 continue;
             }
             let change = Change::Forget(name, horizon.min(head));
@@ -253,6 +254,26 @@ impl Session {
             moved += 1;
         }
         Ok(moved)
+    }
+
+    /// Says whether nothing happened between two revisions but that horizons moved. To forget that
+    /// would be a change in its turn, and so on for ever.
+    async fn only_forgets(&self, after: Revision, to: Revision) -> Result<bool, Error> {
+        let Ok(commits) = self.inner().index().changes(after, PAGE).await else {
+            return Ok(false);
+        };
+        let forgets = |commit: &Committed| {
+            commit
+                .events
+                .iter()
+                .all(|event| matches!(event, Event::Forgotten { .. }))
+        };
+        let covered = commits.last().is_some_and(|last| last.revision >= to);
+        Ok(covered
+            && commits
+                .iter()
+                .filter(|commit| commit.revision <= to)
+                .all(forgets))
     }
 
     async fn prune(&self) -> Result<u64, Error> {

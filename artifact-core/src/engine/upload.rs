@@ -188,7 +188,6 @@ impl Upload {
     /// As [`Upload::write`].
     pub async fn suspend(mut self) -> Result<UploadStatus, Error> {
         self.record_progress(None).await?;
-        self.forget();
         Ok(UploadStatus {
             id: self.record.id,
             offset: self.record.offset,
@@ -203,7 +202,6 @@ impl Upload {
     /// a backend fails.
     pub async fn finish(mut self, expected: Option<&Digest>) -> Result<BlobInfo, Error> {
         let outcome = self.finish_bytes(expected).await;
-        self.forget();
         let keep = match &outcome {
             Ok(_) => return outcome,
             // Of unknown outcome: what is recorded stays, for whoever finds out.
@@ -226,7 +224,6 @@ impl Upload {
         {
             pipe.writer.abort().await?;
         }
-        self.forget();
         if self.recorded {
             self.drop_record().await;
         }
@@ -429,14 +426,27 @@ impl Upload {
         }
     }
 
-    fn forget(&self) {
-        self.session.inner().writing.lock().remove(&self.record.id);
-    }
-
     /// Removes the record; where that fails, the collector does it when its time has come.
     async fn drop_record(&self) {
         let end = Bookkeeping::EndUpload(self.record.id, self.record.version);
         drop(self.session.inner().index().note(end).await);
+    }
+}
+
+impl Drop for Upload {
+    /// Takes the upload off the list of those that this process writes, unless a newer request has
+    /// taken its place there.
+    fn drop(&mut self) {
+        let State::Piped(slot) = &self.bytes else {
+            return;
+        };
+        let mut writing = self.session.inner().writing.lock();
+        if writing
+            .get(&self.record.id)
+            .is_some_and(|other| other.as_ptr() == Arc::as_ptr(slot))
+        {
+            writing.remove(&self.record.id);
+        }
     }
 }
 
