@@ -72,12 +72,19 @@ pub(super) fn staged_path(path: &Path) -> PathBuf {
     path.with_extension("new")
 }
 
+/// A file that begins with a header.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) file: Arc<dyn VfsFile>,
+    pub(super) header: Header,
+}
+
 /// Opens a file and reads its header; `None` when there is no such file.
 pub(super) fn open(
     vfs: &dyn Vfs,
     path: &Path,
     mode: OpenMode,
-) -> Result<Option<(Arc<dyn VfsFile>, Header)>, JournalError> {
+) -> Result<Option<Opened>, JournalError> {
     let Some(file) = vfs.open(path, mode)? else {
         return Ok(None);
     };
@@ -98,7 +105,7 @@ pub(super) fn open(
             known: FORMAT,
         });
     }
-    Ok(Some((file, header)))
+    Ok(Some(Opened { file, header }))
 }
 
 /// Returns the newest revision before a file.
@@ -108,7 +115,7 @@ pub(super) fn after(
     number: u64,
 ) -> Result<Option<Revision>, JournalError> {
     let opened = open(vfs, &path(directory, number), OpenMode::Read)?;
-    Ok(opened.map(|(_, header)| header.after))
+    Ok(opened.map(|opened| opened.header.after))
 }
 
 /// Writes a file under its name as a whole or not at all, taking the name from who has it.
@@ -128,22 +135,27 @@ impl<'a> Staged<'a> {
         path: PathBuf,
         header: &Header,
     ) -> Result<Self, JournalError> {
+        let first = line::header(header).map_err(|source| JournalError::Encode {
+            revision: header.after,
+            source,
+        })?;
+        let mut file = Self::empty(vfs, path)?;
+        file.write(&first)?;
+        Ok(file)
+    }
+
+    /// Begins the file without anything.
+    pub(super) fn empty(vfs: &'a dyn Vfs, path: PathBuf) -> Result<Self, JournalError> {
         let staged = staged_path(&path);
         // What a crash has left of an earlier one.
         vfs.unlink(&staged)?;
-        let mut file = Self {
+        Ok(Self {
             vfs,
             file: vfs.create(&staged, 0o600)?,
             path,
             length: 0,
             pending: Vec::new(),
-        };
-        let first = line::header(header).map_err(|source| JournalError::Encode {
-            revision: header.after,
-            source,
-        })?;
-        file.write(&first)?;
-        Ok(file)
+        })
     }
 
     /// Appends a line with its end.
@@ -196,7 +208,7 @@ pub(super) fn last(vfs: &dyn Vfs, path: &Path) -> Result<Revision, JournalError>
 
 fn base_header(vfs: &dyn Vfs, directory: &Path) -> Result<Option<Base>, JournalError> {
     let path = base_path(directory);
-    let Some((_, header)) = open(vfs, &path, OpenMode::Read)? else {
+    let Some(Opened { header, .. }) = open(vfs, &path, OpenMode::Read)? else {
         return Ok(None);
     };
     match header.base {

@@ -3,12 +3,19 @@
 mod entry;
 mod error;
 mod files;
+mod fold;
 mod line;
 mod log;
+mod newest;
 mod read;
+mod rewrite;
 mod scan;
 
 pub use entry::JournalEntry;
 pub use error::JournalError;
 pub use log::Journal;
 pub use read::{Entries, TornTail};
+pub use rewrite::{ClosedFiles, Compacted};
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use artifact_core::{Identity, Revision};
 use super::{
     entry::JournalEntry,
     error::JournalError,
-    files::{self, Files},
+    files::{self, Files, Opened},
     line::{self, Line},
     scan::Scan,
 };
@@ -68,16 +68,24 @@ impl Entries {
         let newer = first_needed(&*vfs, directory, &found.numbers, after)?;
         waiting.extend(newer.iter().map(|number| files::path(directory, *number)));
         Ok(Self {
-            vfs,
-            waiting,
-            open: None,
             after,
+            ..Self::over(vfs, waiting)
+        })
+    }
+
+    /// Reads files in their order.
+    pub(super) fn over(vfs: Arc<dyn Vfs>, paths: impl Into<VecDeque<PathBuf>>) -> Self {
+        Self {
+            vfs,
+            waiting: paths.into(),
+            open: None,
+            after: Revision::ZERO,
             last: Revision::ZERO,
             suspect: None,
             queued: None,
             identity: None,
             ended: false,
-        })
+        }
     }
 
     /// Returns where the journal ends, if a part of its last line is left behind that; known when
@@ -137,7 +145,7 @@ impl Entries {
         };
         let before = self.last.max(self.after);
         let (file, after) = match files::open(&*self.vfs, &path, OpenMode::Read) {
-            Ok(Some((file, header))) => {
+            Ok(Some(Opened { file, header })) => {
                 if let (Some(registry), Some(epoch)) = (header.registry, header.epoch) {
                     self.identity = Some(Identity::new(registry, epoch));
                 }

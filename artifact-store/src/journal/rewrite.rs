@@ -1,0 +1,317 @@
+//! Rewrites closed files: those below the horizon become one, and purged bytes go.
+
+use std::{path::Path, path::PathBuf, sync::Arc};
+
+use artifact_core::{Digest, Revision};
+
+use super::{
+    entry::JournalEntry,
+    error::JournalError,
+    files::{self, Files, Staged},
+    fold::Survivors,
+    line::{self, Base, FORMAT, Header, Line},
+    read::Entries,
+    scan::Scan,
+};
+use crate::{
+    sys::lock::Hold,
+    vfs::{OpenMode, Vfs, VfsFile},
+};
+
+/// Locked by who rewrites files, and shared by who copies them.
+const LOCK: &str = "lock";
+
+/// Closed files of a journal, which nobody else rewrites meanwhile.
+#[derive(Debug)]
+pub struct ClosedFiles {
+    vfs: Arc<dyn Vfs>,
+    directory: PathBuf,
+    /// Its lock ends when it is closed.
+    _lock: Box<dyn VfsFile>,
+}
+
+/// What a compaction did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Compacted {
+    /// The files that the base file now stands for, with an earlier base file.
+    pub files: u64,
+    /// How many bytes less the journal has.
+    pub freed: u64,
+}
+
+impl ClosedFiles {
+    /// Takes them, or returns `None` while others hold them in a way that excludes this.
+    ///
+    /// Who rewrites holds them exclusively, who reads them while others write holds them shared.
+    ///
+    /// # Errors
+    /// Where the file system fails.
+    pub fn take(
+        vfs: Arc<dyn Vfs>,
+        directory: &Path,
+        hold: Hold,
+    ) -> Result<Option<Self>, JournalError> {
+        let path = directory.join(LOCK);
+        let lock = match vfs.open(&path, OpenMode::Write)? {
+            Some(lock) => lock,
+            None => match vfs.create(&path, 0o600) {
+                Ok(lock) => lock,
+                // Somebody was quicker.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    return Self::take(vfs, directory, hold);
+                }
+                Err(error) => return Err(error.into()),
+            },
+        };
+        if !lock.try_lock(hold)? {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            vfs,
+            directory: directory.to_owned(),
+            _lock: lock,
+        }))
+    }
+
+    /// Makes one base file of all closed files below a horizon, with what is needed to make the
+    /// state at its end. Unless `all`, it waits until there is half as much new as the base has.
+    ///
+    /// A crash leaves the files as they were, or those that the base stands for beside it, which
+    /// nobody reads any more.
+    ///
+    /// # Errors
+    /// Where the file system fails, and what reading finds wrong: then nothing changes.
+    pub fn compact(&self, horizon: Revision, all: bool) -> Result<Compacted, JournalError> {
+        let vfs = &*self.vfs;
+        let found = Files::list(vfs, &self.directory)?;
+        self.remove(&found.replaced)?;
+        let Some((merged, end)) = self.below(&found, horizon)? else {
+            return Ok(Compacted::default());
+        };
+        let base_path = files::base_path(&self.directory);
+        let base_size = self.size(&base_path)?;
+        let paths = merged
+            .iter()
+            .map(|file| files::path(&self.directory, *file));
+        let paths: Vec<_> = paths.collect();
+        let mut new_size = 0;
+        for path in &paths {
+            new_size += self.size(path)?;
+        }
+        if !all && new_size < base_size / 2 {
+            return Ok(Compacted::default());
+        }
+        let base = found.base.map(|_| base_path.clone());
+        let inputs: Vec<_> = base.into_iter().chain(paths).collect();
+        let survivors = Survivors::find(|| Ok(self.read(&inputs)))?;
+        let length = self.write_base(&inputs, &survivors, end)?;
+        self.remove(&merged)?;
+        Ok(Compacted {
+            files: inputs.len() as u64,
+            freed: (base_size + new_size).saturating_sub(length),
+        })
+    }
+
+    /// Takes the bytes of purged content out of all closed files. Returns how many files it rewrote.
+    ///
+    /// What was appended in the newest file must be closed before ([`Journal::rotate`]).
+    ///
+    /// [`Journal::rotate`]: super::log::Journal::rotate
+    ///
+    /// # Errors
+    /// Where the file system fails; doing it again ends what is left.
+    pub fn purge(&self, purged: &[Digest]) -> Result<u64, JournalError> {
+        let found = Files::list(&*self.vfs, &self.directory)?;
+        self.remove(&found.replaced)?;
+        let closed = found
+            .numbers
+            .split_last()
+            .map_or(&[][..], |(_, closed)| closed);
+        let closed = closed
+            .iter()
+            .map(|number| files::path(&self.directory, *number));
+        let base = found.base.map(|_| files::base_path(&self.directory));
+        let names: Vec<_> = purged.iter().map(Digest::to_string).collect();
+        let mut rewritten = 0;
+        for path in base.into_iter().chain(closed) {
+            if self.speaks_of(&path, &names)? {
+                self.rewrite_without(&path, purged, &names)?;
+                rewritten += 1;
+            }
+        }
+        Ok(rewritten)
+    }
+
+    /// Returns the closed files that end at or below the horizon, and what they end with.
+    fn below(
+        &self,
+        found: &Files,
+        horizon: Revision,
+    ) -> Result<Option<(Vec<u64>, Base)>, JournalError> {
+        let mut below = None;
+        for (index, pair) in found.numbers.windows(2).enumerate() {
+            let [file, next] = pair else { continue };
+            match files::after(&*self.vfs, &self.directory, *next)? {
+                Some(revision) if revision <= horizon => {
+                    let files = found.numbers.get(..=index).unwrap_or_default();
+                    below = Some((
+                        files.to_vec(),
+                        Base {
+                            file: *file,
+                            revision,
+                        },
+                    ));
+                }
+                _ => break,
+            }
+        }
+        Ok(below)
+    }
+
+    fn read(&self, inputs: &[PathBuf]) -> impl Iterator<Item = Result<JournalEntry, JournalError>> {
+        let mut entries = Entries::over(Arc::clone(&self.vfs), inputs.to_vec());
+        let mut ended = false;
+        std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let next = entries.next();
+            ended = next.is_none();
+            match (next, entries.torn()) {
+                // These files are closed: what is damaged at their end is lost, too.
+                (None, Some(tail)) => Some(Err(JournalError::Damaged {
+                    path: tail.path.clone(),
+                    offset: tail.offset,
+                })),
+                (next, _) => next,
+            }
+        })
+    }
+
+    fn write_base(
+        &self,
+        inputs: &[PathBuf],
+        survivors: &Survivors,
+        end: Base,
+    ) -> Result<u64, JournalError> {
+        let header = self.header(inputs, end)?;
+        let path = files::base_path(&self.directory);
+        let mut staged = Staged::begin(&*self.vfs, path, &header)?;
+        let mut place = 0;
+        for entry in self.read(inputs) {
+            let mut entry = entry?;
+            let revision = entry.revision();
+            entry.committed.events.retain(|_| {
+                place += 1;
+                survivors.has(place - 1)
+            });
+            // The last one stays in any case: its time is before that of all that follow.
+            if entry.committed.events.is_empty() && revision < end.revision {
+                continue;
+            }
+            let named: Vec<_> = JournalEntry::names(&entry.committed).copied().collect();
+            entry.contents.retain(|(digest, _)| named.contains(digest));
+            staged.write(&encode(&entry)?)?;
+        }
+        let (_, length) = staged.finish()?;
+        Ok(length)
+    }
+
+    /// Returns the header of a base file; the newest of its inputs tells the registry.
+    fn header(&self, inputs: &[PathBuf], end: Base) -> Result<Header, JournalError> {
+        let mut header = Header {
+            format: FORMAT,
+            registry: None,
+            epoch: None,
+            after: Revision::ZERO,
+            base: Some(end),
+        };
+        for path in inputs {
+            if let Some(found) = files::open(&*self.vfs, path, OpenMode::Read)? {
+                header.registry = found.header.registry.or(header.registry);
+                header.epoch = found.header.epoch.or(header.epoch);
+            }
+        }
+        Ok(header)
+    }
+
+    fn speaks_of(&self, path: &Path, names: &[String]) -> Result<bool, JournalError> {
+        let Some(mut scan) = self.scan(path)? else {
+            return Ok(false);
+        };
+        while scan.advance()?.is_some() {
+            if holds(scan.line(), names) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Copies a file line by line, damaged ones too, and leaves the bytes out.
+    fn rewrite_without(
+        &self,
+        path: &Path,
+        purged: &[Digest],
+        names: &[String],
+    ) -> Result<(), JournalError> {
+        let Some(mut scan) = self.scan(path)? else {
+            return Ok(());
+        };
+        let mut staged = Staged::empty(&*self.vfs, path.to_owned())?;
+        while let Some(found) = scan.advance()? {
+            let bytes = scan.line();
+            let entry = match line::read(bytes) {
+                Some(Line::Entry(_, json)) if holds(bytes, names) => {
+                    JournalEntry::from_json(json).ok()
+                }
+                _ => None,
+            };
+            if let Some(mut entry) = entry {
+                entry
+                    .contents
+                    .retain(|(digest, _)| !purged.contains(digest));
+                staged.write(&encode(&entry)?)?;
+            } else {
+                staged.write(bytes)?;
+                staged.write(if found.ended { b"\n" } else { b"" })?;
+            }
+        }
+        staged.finish()?;
+        Ok(())
+    }
+
+    fn scan(&self, path: &Path) -> Result<Option<Scan>, JournalError> {
+        let file = self.vfs.open(path, OpenMode::Read)?;
+        Ok(file.map(|file| Scan::new(file.into(), 0)))
+    }
+
+    fn size(&self, path: &Path) -> Result<u64, JournalError> {
+        let meta = self.vfs.metadata(path)?;
+        Ok(meta.map_or(0, |meta| meta.size))
+    }
+
+    fn remove(&self, numbers: &[u64]) -> Result<(), JournalError> {
+        for number in numbers {
+            self.vfs.unlink(&files::path(&self.directory, *number))?;
+        }
+        if !numbers.is_empty() {
+            self.vfs.sync_directory(&self.directory)?;
+        }
+        Ok(())
+    }
+}
+
+/// Says whether a line has one of the names in it.
+fn holds(line: &[u8], names: &[String]) -> bool {
+    names
+        .iter()
+        .any(|name| memchr::memmem::find(line, name.as_bytes()).is_some())
+}
+
+fn encode(entry: &JournalEntry) -> Result<Vec<u8>, JournalError> {
+    let revision = entry.revision();
+    let json = entry.to_json();
+    let json = json.map_err(|source| JournalError::Encode { revision, source })?;
+    Ok(line::entry(revision, &json))
+}
