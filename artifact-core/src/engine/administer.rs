@@ -97,7 +97,7 @@ impl Session {
         let key = DocumentKey::Repository(name.clone());
         for _ in 0..TRIES {
             let permit = self.permit_repository(Action::Administer, name).await?;
-            let now: super::settings::Read<RepositorySettings> =
+            let now: super::cache::Read<RepositorySettings> =
                 self.inner().read_document(&key).await?;
             if now.value.is_some() {
                 return Err(Error::Precondition {

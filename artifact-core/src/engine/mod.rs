@@ -2,6 +2,7 @@
 
 pub(crate) mod administer;
 pub(crate) mod blob;
+pub(crate) mod cache;
 pub(crate) mod collect;
 pub(crate) mod commit;
 pub(crate) mod history;
@@ -19,6 +20,7 @@ pub(crate) mod settings;
 pub(crate) mod sitting;
 pub(crate) mod tag;
 pub(crate) mod transfer;
+pub(crate) mod trust;
 pub(crate) mod undelete;
 pub(crate) mod upload;
 pub(crate) mod verify;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
+    cache::{Effective, Read},
     session::Session,
-    settings::{Effective, Read, no_repository},
+    settings::no_repository,
 };
 use crate::{
     contract::{

@@ -8,7 +8,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{limits::Limits, pipe::Slot, settings::SettingsCache, verify::Trust};
+use super::{cache::SettingsCache, limits::Limits, pipe::Slot, trust::Trust};
 use crate::{
     contract::{
         blob_store::BlobStore,

@@ -1,11 +1,11 @@
 //! Settings as they hold for one repository, and users, both cached exactly.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use super::registry::Inner;
+use super::{
+    cache::{CACHED, Effective, Read},
+    registry::Inner,
+};
 use crate::{
     contract::{
         change::{Expectation, Room},
@@ -17,54 +17,10 @@ use crate::{
         document::{
             Document, DocumentKey, Mode, NamespaceSettings, RepositorySettings, StageSettings, User,
         },
-        id::{Generation, Revision},
+        id::Generation,
         name::{RepositoryName, Scope, UserName},
     },
 };
-
-/// What holds for one repository, and the documents that say so.
-#[derive(Clone, Debug)]
-pub(crate) struct Effective {
-    pub(crate) stage: StageSettings,
-    /// The quotas that it lies under.
-    pub(crate) rooms: Vec<Room>,
-    /// The documents that this was read from, at their generations, also those that were absent.
-    pub(crate) read: Vec<Expectation>,
-}
-
-/// A document as it was read.
-#[derive(Clone, Debug)]
-pub(crate) struct Read<T> {
-    pub(crate) generation: Generation,
-    pub(crate) value: Option<T>,
-}
-
-/// What was read at one revision. Documents change with revisions alone, so it is exact as long as
-/// the revision is the same, whichever process makes the next.
-#[derive(Debug, Default)]
-pub(crate) struct SettingsCache {
-    revision: Revision,
-    repositories: HashMap<RepositoryName, Arc<Effective>>,
-    absent: HashSet<RepositoryName>,
-    users: HashMap<UserName, Arc<Read<User>>>,
-    mode: Option<Arc<Read<Mode>>>,
-}
-
-/// The cache holds no more repositories, absent names or users than this.
-const CACHED: usize = 10_000;
-
-impl SettingsCache {
-    fn at(&mut self, revision: Revision) -> Option<&mut Self> {
-        if revision > self.revision {
-            *self = Self {
-                revision,
-                ..Self::default()
-            };
-        }
-        // A reader that was overtaken must not put old settings under a new revision.
-        (revision == self.revision).then_some(self)
-    }
-}
 
 impl Inner {
     /// Returns the mode of the registry.

@@ -1,11 +1,11 @@
 //! Trust in bytes at rest: hashed once, believed while nothing about them changed (I3).
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
 
-use super::{limits::millis, pipe::hash_chunk, registry::Inner};
+use super::{limits::millis, pipe::hash_chunk, registry::Inner, trust::REMEMBERED};
 use crate::{
     contract::{
         blob_store::{BlobReader, ByteRange, Stamp},
@@ -13,22 +13,8 @@ use crate::{
         record::BlobRecord,
     },
     error::Error,
-    model::{
-        digest::Digest,
-        hasher::Hasher,
-        id::BlobKey,
-        time::{BootTime, Timestamp},
-    },
+    model::{digest::Digest, hasher::Hasher, id::BlobKey, time::Timestamp},
 };
-
-/// Which blobs without a stamp this process has hashed, and when.
-#[derive(Debug, Default)]
-pub(crate) struct Trust {
-    hashed: HashMap<BlobKey, BootTime>,
-}
-
-/// No more blobs without a stamp are remembered than this; then it begins anew.
-const REMEMBERED: usize = 100_000;
 
 impl Inner {
     /// Says whether the blob's bytes at `key` may be given away unhashed.
