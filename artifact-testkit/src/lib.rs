@@ -1,4 +1,8 @@
 //! Conformance suites for backends of artifact.
 #![forbid(unsafe_code)]
 
+mod harness;
 pub mod seams;
+pub mod store;
+
+pub use harness::clause::{Clause, INDEX_CLAUSES, STORE_CLAUSES};

@@ -1,0 +1,12 @@
+//! Every store and index of this crate, by every clause of its contract.
+
+use std::sync::Arc;
+
+use artifact_store::MemoryBlobStore;
+use artifact_testkit::{blob_store_conformance, seams::SeededRng};
+
+blob_store_conformance!(
+    memory_store,
+    async { MemoryBlobStore::new(Arc::new(SeededRng::new(1))) },
+    lacks: [local, reopen, failing_sync]
+);

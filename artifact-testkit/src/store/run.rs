@@ -1,0 +1,64 @@
+//! Runs the cases of a store.
+
+use super::{kit::StoreKit, place::StorePlace};
+use crate::harness::{lacks::Lacks, run::run};
+
+macro_rules! names {
+    ($($case:ident)*) => { &[$(stringify!($case)),*] };
+}
+
+/// The names of all cases.
+pub const CASES: &[&str] = crate::__blob_store_cases!(names);
+
+/// Runs a case on the store of a place, and checks that it left nothing.
+///
+/// # Panics
+/// When the store breaks the clause of the case: then the clause is printed in words.
+pub fn run_case(
+    subject: &'static str,
+    case: &'static str,
+    place: Box<dyn StorePlace>,
+    declared: &'static [&'static str],
+    body: impl AsyncFnOnce(&mut StoreKit),
+) {
+    run(subject, case, async {
+        let lacks = Lacks { subject, declared };
+        let mut kit = StoreKit::open(place, lacks, case).await;
+        body(&mut kit).await;
+        kit.check_no_leftovers().await;
+    });
+}
+
+/// Checks that a store lacks exactly the powers that were declared.
+///
+/// # Panics
+/// When it lacks others.
+pub fn run_lacks(
+    subject: &'static str,
+    place: Box<dyn StorePlace>,
+    declared: &'static [&'static str],
+) {
+    let case = "it_lacks_what_is_declared";
+    run(subject, case, async {
+        let lacks = Lacks { subject, declared };
+        let mut kit = StoreKit::open(place, lacks, case).await;
+        lacks.check(kit.lacking());
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::clause::{STORE_CLAUSES, clause_of};
+
+    #[test]
+    fn each_clause_has_a_case_and_each_case_a_clause() {
+        for clause in STORE_CLAUSES {
+            let has_case = |case: &&str| clause_of(case) == Some(clause);
+            assert!(CASES.iter().any(has_case), "{} has no case", clause.number);
+        }
+        for case in CASES {
+            assert!(clause_of(case).is_some(), "{case} is of no clause");
+        }
+    }
+}
