@@ -108,6 +108,17 @@ impl Session {
         Ok(permit)
     }
 
+    /// Refuses what this principal may not do to a package, and does nothing else.
+    ///
+    /// It is for a door that must answer before it reads a body.
+    ///
+    /// # Errors
+    /// Refusals, [`Error::ReadOnly`] for a write in that mode, and where the index fails.
+    pub async fn check(&self, action: Action, package: &PackageRef) -> Result<(), Error> {
+        let missing = Missing::new(What::Package, package);
+        self.permit(action, package, &missing).await.map(drop)
+    }
+
     /// Permits something to be done to a repository as such.
     pub(crate) async fn permit_repository(
         &self,
