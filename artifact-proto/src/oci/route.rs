@@ -1,8 +1,6 @@
 //! Routes: what a request's method and path ask for. Pure, and total: any text has an answer.
 
-use std::fmt;
-
-use artifact_core::{Digest, DigestError, NameError, OciName, Tag, UploadId};
+use artifact_core::{Digest, DigestError, ManifestRef, NameError, OciName, UploadId};
 use http::Method;
 
 /// Everything that the protocol answers; what is not here does not exist.
@@ -203,25 +201,6 @@ impl Endpoint {
     }
 }
 
-/// What a manifest is asked for by.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a manifest has no other names")]
-pub enum Reference {
-    /// Its digest.
-    Digest(Digest),
-    /// A tag.
-    Tag(Tag),
-}
-
-impl fmt::Display for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Digest(digest) => digest.fmt(f),
-            Self::Tag(tag) => tag.fmt(f),
-        }
-    }
-}
-
 /// What a request asks for, in names that are well formed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -239,15 +218,15 @@ pub enum Route {
     /// [`Endpoint::DeleteBlob`]
     DeleteBlob(OciName, Digest),
     /// [`Endpoint::DeleteManifest`]
-    DeleteManifest(OciName, Reference),
+    DeleteManifest(OciName, ManifestRef),
     /// [`Endpoint::FinishUpload`]
     FinishUpload(OciName, UploadId),
     /// [`Endpoint::PutManifest`]
-    PutManifest(OciName, Reference),
+    PutManifest(OciName, ManifestRef),
     /// [`Endpoint::ReadBlob`]
     ReadBlob(OciName, Digest),
     /// [`Endpoint::ReadManifest`]
-    ReadManifest(OciName, Reference),
+    ReadManifest(OciName, ManifestRef),
     /// [`Endpoint::Referrers`]
     Referrers(OciName, Digest),
     /// [`Endpoint::StatBlob`]
@@ -381,13 +360,13 @@ fn typed(endpoint: Endpoint, parts: &Parts<'_>) -> Result<Route, RouteError> {
 }
 
 /// A reference with a colon is offered as a digest: no tag has one.
-fn reference(text: &str) -> Result<Reference, RouteError> {
+fn reference(text: &str) -> Result<ManifestRef, RouteError> {
     if text.contains(':') {
         text.parse()
-            .map(Reference::Digest)
+            .map(ManifestRef::Digest)
             .map_err(RouteError::Digest)
     } else {
-        text.parse().map(Reference::Tag).map_err(RouteError::Tag)
+        text.parse().map(ManifestRef::Tag).map_err(RouteError::Tag)
     }
 }
 
@@ -543,7 +522,7 @@ mod tests {
             get("/v2/a/tags/list/tags/list").unwrap(),
             Route::Tags(name("a/tags/list"))
         );
-        let tag = |text: &str| Reference::Tag(text.parse().unwrap());
+        let tag = |text: &str| ManifestRef::Tag(text.parse().unwrap());
         assert_eq!(
             get("/v2/x/blobs/uploads/manifests/list").unwrap(),
             Route::ReadManifest(name("x/blobs/uploads"), tag("list"))

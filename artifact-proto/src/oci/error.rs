@@ -1,0 +1,636 @@
+//! Refusals: what the protocol answers when something cannot be done.
+//!
+//! Source: OCI distribution specification 1.1, "Error Codes".
+
+use std::fmt::Write as _;
+
+use artifact_core::{Error, ErrorKind, What};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER},
+};
+use serde_json::{Value, json};
+
+use super::{
+    model::{ErrorBody, ErrorEntry},
+    query::QueryError,
+    route::RouteError,
+};
+use crate::body::Body;
+
+/// The words by which programs know what is wrong.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Code {
+    /// The package has no such blob.
+    BlobUnknown,
+    /// The upload cannot go on like this.
+    BlobUploadInvalid,
+    /// There is no such upload.
+    BlobUploadUnknown,
+    /// It is refused.
+    Denied,
+    /// A digest is malformed, or not that of the bytes.
+    DigestInvalid,
+    /// The manifest names what the package does not have.
+    ManifestBlobUnknown,
+    /// The manifest cannot be taken.
+    ManifestInvalid,
+    /// The package has no such manifest.
+    ManifestUnknown,
+    /// The name is malformed.
+    NameInvalid,
+    /// There is no such package.
+    NameUnknown,
+    /// A length is not that of the bytes.
+    SizeInvalid,
+    /// Too much at once.
+    TooManyRequests,
+    /// It takes to say who one is.
+    Unauthorized,
+    /// It may work later; beside the specification, which names codes for a client's mistakes alone.
+    Unavailable,
+    /// The registry failed; beside the specification, as above.
+    Unknown,
+    /// It cannot be done here, or not like this.
+    Unsupported,
+}
+
+impl Code {
+    /// Returns the word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BlobUnknown => "BLOB_UNKNOWN",
+            Self::BlobUploadInvalid => "BLOB_UPLOAD_INVALID",
+            Self::BlobUploadUnknown => "BLOB_UPLOAD_UNKNOWN",
+            Self::Denied => "DENIED",
+            Self::DigestInvalid => "DIGEST_INVALID",
+            Self::ManifestBlobUnknown => "MANIFEST_BLOB_UNKNOWN",
+            Self::ManifestInvalid => "MANIFEST_INVALID",
+            Self::ManifestUnknown => "MANIFEST_UNKNOWN",
+            Self::NameInvalid => "NAME_INVALID",
+            Self::NameUnknown => "NAME_UNKNOWN",
+            Self::SizeInvalid => "SIZE_INVALID",
+            Self::TooManyRequests => "TOOMANYREQUESTS",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Unknown => "UNKNOWN",
+            Self::Unsupported => "UNSUPPORTED",
+        }
+    }
+}
+
+/// What a request is about: the same failure has other words for each.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Noun {
+    /// A blob.
+    Blob,
+    /// A list of the registry, or the registry itself.
+    Catalog,
+    /// A manifest that is read or deleted.
+    Manifest,
+    /// A package.
+    Package,
+    /// A manifest that is pushed.
+    Publication,
+    /// An upload.
+    Upload,
+}
+
+impl Noun {
+    const fn unknown(self) -> (Code, &'static str) {
+        match self {
+            Self::Blob => (Code::BlobUnknown, "the package has no such blob"),
+            Self::Manifest => (Code::ManifestUnknown, "the package has no such manifest"),
+            Self::Catalog | Self::Package | Self::Publication => {
+                (Code::NameUnknown, "there is no such package")
+            }
+            Self::Upload => (Code::BlobUploadUnknown, "there is no such upload"),
+        }
+    }
+
+    const fn invalid(self) -> Code {
+        match self {
+            Self::Blob => Code::DigestInvalid,
+            Self::Catalog | Self::Package => Code::Unsupported,
+            Self::Manifest | Self::Publication => Code::ManifestInvalid,
+            Self::Upload => Code::BlobUploadInvalid,
+        }
+    }
+}
+
+/// An answer that says no.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The status.
+    pub status: StatusCode,
+    /// What is wrong, for programs.
+    pub code: Code,
+    /// What is wrong, and what would be right, for people.
+    pub message: String,
+    /// More of it for programs.
+    pub detail: Option<Value>,
+    /// Headers beside those of the body.
+    pub headers: HeaderMap,
+}
+
+impl Refusal {
+    /// Returns the refusal with this status, code and text.
+    pub fn new(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            detail: None,
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// Sets a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Sets the detail.
+    #[must_use]
+    pub fn detail(mut self, detail: Value) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    /// Returns what a failed call is answered with.
+    ///
+    /// What must not be told apart is answered with fixed words: what is not there, and a failure
+    /// of the registry's own, of which the log has the story.
+    pub fn of(error: &Error, noun: Noun) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::missing(error, noun),
+            ErrorKind::Unauthenticated => Self::unauthorized(),
+            ErrorKind::InvalidArgument => {
+                Self::new(StatusCode::BAD_REQUEST, noun.invalid(), story(error))
+            }
+            ErrorKind::DigestMismatch => {
+                Self::new(StatusCode::BAD_REQUEST, Code::DigestInvalid, story(error))
+            }
+            ErrorKind::Denied | ErrorKind::Quota => {
+                Self::new(StatusCode::FORBIDDEN, Code::Denied, story(error))
+            }
+            ErrorKind::Untrusted => Self::new(StatusCode::FORBIDDEN, Code::Denied, story(error)),
+            ErrorKind::AlreadyExists => Self::new(StatusCode::CONFLICT, Code::Denied, story(error)),
+            ErrorKind::Conflict => {
+                Self::new(StatusCode::PRECONDITION_FAILED, Code::Denied, story(error))
+            }
+            ErrorKind::TooLarge => {
+                let code = if noun == Noun::Publication {
+                    Code::ManifestInvalid
+                } else {
+                    Code::SizeInvalid
+                };
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, story(error))
+            }
+            ErrorKind::Range => Self::range(error),
+            ErrorKind::Unsupported => Self::unsupported(error),
+            ErrorKind::HistoryForgotten | ErrorKind::Purged => {
+                let (code, _) = noun.unknown();
+                Self::new(StatusCode::NOT_FOUND, code, story(error))
+            }
+            ErrorKind::NoSpace => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                Code::Unavailable,
+                "no space is left for it",
+            ),
+            ErrorKind::ReadOnly => {
+                let words = "the registry is read-only now: reads go on";
+                Self::later(StatusCode::SERVICE_UNAVAILABLE, words, 30)
+            }
+            ErrorKind::Busy | ErrorKind::InUse => Self::later(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the registry is busy: try again",
+                1,
+            ),
+            ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Cancelled => Self::later(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "it does not work now: try again",
+                5,
+            ),
+            // Of the registry's own: corrupt bytes, a failed backend, a mistake. And what a later
+            // version may add.
+            _ => Self::failed(),
+        }
+    }
+
+    /// Returns the refusal for one who did not say who it is, or not rightly: always the same.
+    pub fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            Code::Unauthorized,
+            "say who you are",
+        )
+    }
+
+    /// Returns the refusal for a failure of the registry's own.
+    pub fn failed() -> Self {
+        let words = "the registry failed: its log has the reason, under the id of this request";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown, words)
+    }
+
+    /// Returns the refusal for what may work after so many seconds.
+    pub fn later(status: StatusCode, words: &str, seconds: u16) -> Self {
+        Self::new(status, Code::Unavailable, words).header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// Says whether it is for a failure of the registry's own.
+    pub fn is_failure(&self) -> bool {
+        self.status.is_server_error()
+    }
+
+    fn missing(error: &Error, noun: Noun) -> Self {
+        let named = match (noun, error) {
+            (_, Error::BlobUnknown { digest }) => Some(digest.to_string()),
+            // A manifest that an index names is missing like a blob that an image names.
+            (
+                Noun::Publication,
+                Error::NotFound {
+                    what: What::Manifest | What::Blob,
+                    name,
+                },
+            ) => Some(name.clone()),
+            _ => None,
+        };
+        if let Some(digest) = named {
+            let words = format!(
+                "the manifest names {digest}, which the package does not have: push it first"
+            );
+            return Self::new(StatusCode::BAD_REQUEST, Code::ManifestBlobUnknown, words)
+                .detail(json!({ "digest": digest }));
+        }
+        let (code, words) = noun.unknown();
+        Self::new(StatusCode::NOT_FOUND, code, words)
+    }
+
+    fn range(error: &Error) -> Self {
+        let refusal = Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            Code::BlobUploadInvalid,
+            story(error),
+        );
+        match error {
+            Error::Range { size } => match HeaderValue::try_from(format!("bytes */{size}")) {
+                Ok(value) => Self {
+                    code: Code::Unsupported,
+                    ..refusal
+                }
+                .header(CONTENT_RANGE, value),
+                Err(_) => refusal,
+            },
+            _ => refusal,
+        }
+    }
+
+    fn unsupported(error: &Error) -> Self {
+        let refusal = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            Code::Unsupported,
+            story(error),
+        )
+        .header(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        match error {
+            Error::Named { digest, by } => {
+                refusal.detail(json!({ "digest": digest.to_string(), "manifest": by.to_string() }))
+            }
+            _ => refusal,
+        }
+    }
+
+    /// Returns the answer.
+    pub fn into_response(self) -> Response<Body> {
+        let entry = ErrorEntry {
+            code: self.code.as_str().to_owned(),
+            message: self.message,
+            detail: self.detail,
+        };
+        let body = ErrorBody {
+            errors: vec![entry],
+        };
+        let body = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = Response::new(Body::from(Bytes::from(body)));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+impl From<&RouteError> for Refusal {
+    fn from(error: &RouteError) -> Self {
+        let bad = StatusCode::BAD_REQUEST;
+        match error {
+            RouteError::Digest(_) => Self::new(bad, Code::DigestInvalid, story(error)),
+            RouteError::Encoding => Self::new(bad, Code::NameInvalid, story(error)),
+            RouteError::Name(_) => Self::new(bad, Code::NameInvalid, story(error)),
+            RouteError::Tag(_) => Self::new(bad, Code::ManifestInvalid, story(error)),
+            RouteError::NotFound => {
+                Self::new(StatusCode::NOT_FOUND, Code::NameUnknown, story(error))
+            }
+            RouteError::Upload => {
+                let (code, words) = Noun::Upload.unknown();
+                Self::new(StatusCode::NOT_FOUND, code, words)
+            }
+            RouteError::Method { allow } => {
+                let names: Vec<&str> = allow.iter().map(http::Method::as_str).collect();
+                let refusal = Self::new(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    Code::Unsupported,
+                    story(error),
+                );
+                match HeaderValue::try_from(names.join(", ")) {
+                    Ok(allow) => refusal.header(ALLOW, allow),
+                    Err(_) => refusal,
+                }
+            }
+        }
+    }
+}
+
+impl From<&QueryError> for Refusal {
+    fn from(error: &QueryError) -> Self {
+        let (status, code) = match error {
+            QueryError::Digest { .. } | QueryError::Missing { name: "digest" } => {
+                (StatusCode::BAD_REQUEST, Code::DigestInvalid)
+            }
+            QueryError::TooMany { .. } => (StatusCode::URI_TOO_LONG, Code::Unsupported),
+            QueryError::Tag(_) => (StatusCode::BAD_REQUEST, Code::ManifestInvalid),
+            QueryError::Encoding
+            | QueryError::Missing { .. }
+            | QueryError::Number
+            | QueryError::Twice { .. } => (StatusCode::BAD_REQUEST, Code::Unsupported),
+        };
+        Self::new(status, code, story(error))
+    }
+}
+
+/// Returns what an error says, with what caused it.
+pub(crate) fn story(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let _infallible = write!(text, ": {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use artifact_core::{Digest, IndexError, Manifest, StoreError, Usage};
+
+    use super::*;
+
+    fn digest() -> Digest {
+        Digest::Sha256([7; 32])
+    }
+
+    fn of(error: &Error, noun: Noun) -> (u16, &'static str) {
+        let refusal = Refusal::of(error, noun);
+        (refusal.status.as_u16(), refusal.code.as_str())
+    }
+
+    #[test]
+    fn each_failure_has_the_status_and_code_of_the_specification() {
+        let denied = || "x".to_owned();
+        let usage = Usage::new(5, 3);
+        let backend = || std::io::Error::other("canary").into();
+        let cases = [
+            (
+                Error::not_found(What::Blob, 1),
+                Noun::Blob,
+                (404, "BLOB_UNKNOWN"),
+            ),
+            (
+                Error::not_found(What::Tag, 1),
+                Noun::Manifest,
+                (404, "MANIFEST_UNKNOWN"),
+            ),
+            (
+                Error::not_found(What::Package, 1),
+                Noun::Package,
+                (404, "NAME_UNKNOWN"),
+            ),
+            (
+                Error::not_found(What::Package, 1),
+                Noun::Publication,
+                (404, "NAME_UNKNOWN"),
+            ),
+            (
+                Error::not_found(What::Manifest, 1),
+                Noun::Publication,
+                (400, "MANIFEST_BLOB_UNKNOWN"),
+            ),
+            (
+                Error::not_found(What::Upload, 1),
+                Noun::Upload,
+                (404, "BLOB_UPLOAD_UNKNOWN"),
+            ),
+            (
+                Error::BlobUnknown { digest: digest() },
+                Noun::Publication,
+                (400, "MANIFEST_BLOB_UNKNOWN"),
+            ),
+            (Error::Unauthenticated, Noun::Blob, (401, "UNAUTHORIZED")),
+            (
+                Error::invalid("x"),
+                Noun::Publication,
+                (400, "MANIFEST_INVALID"),
+            ),
+            (
+                Error::DigestMismatch {
+                    expected: digest(),
+                    actual: digest(),
+                },
+                Noun::Upload,
+                (400, "DIGEST_INVALID"),
+            ),
+            (
+                Error::Size {
+                    digest: digest(),
+                    said: 1,
+                    actual: 2,
+                },
+                Noun::Publication,
+                (400, "MANIFEST_INVALID"),
+            ),
+            (
+                Error::Denied { reason: denied() },
+                Noun::Upload,
+                (403, "DENIED"),
+            ),
+            (
+                Error::Quota {
+                    scope: artifact_core::Scope::all(),
+                    usage,
+                    limit: 7,
+                },
+                Noun::Upload,
+                (403, "DENIED"),
+            ),
+            (
+                Error::Precondition { what: denied() },
+                Noun::Publication,
+                (412, "DENIED"),
+            ),
+            (
+                Error::TooLarge {
+                    what: "x",
+                    size: 2,
+                    limit: 1,
+                },
+                Noun::Publication,
+                (413, "MANIFEST_INVALID"),
+            ),
+            (
+                Error::TooLarge {
+                    what: "x",
+                    size: 2,
+                    limit: 1,
+                },
+                Noun::Upload,
+                (413, "SIZE_INVALID"),
+            ),
+            (Error::Range { size: 3 }, Noun::Blob, (416, "UNSUPPORTED")),
+            (
+                Error::Named {
+                    digest: digest(),
+                    by: digest(),
+                },
+                Noun::Blob,
+                (405, "UNSUPPORTED"),
+            ),
+            (
+                Error::Unsupported { what: denied() },
+                Noun::Manifest,
+                (405, "UNSUPPORTED"),
+            ),
+            (
+                Error::ReadOnly { reason: denied() },
+                Noun::Upload,
+                (503, "UNAVAILABLE"),
+            ),
+            (
+                Error::Index(IndexError::Busy),
+                Noun::Upload,
+                (503, "UNAVAILABLE"),
+            ),
+            (
+                Error::Index(IndexError::NoSpace {
+                    backend: "x",
+                    operation: "y",
+                    source: backend(),
+                }),
+                Noun::Upload,
+                (507, "UNAVAILABLE"),
+            ),
+            (
+                Error::Store(StoreError::Unavailable {
+                    backend: "x",
+                    operation: "y",
+                    source: backend(),
+                }),
+                Noun::Blob,
+                (503, "UNAVAILABLE"),
+            ),
+            (
+                Error::Store(StoreError::Backend {
+                    backend: "x",
+                    operation: "y",
+                    source: backend(),
+                }),
+                Noun::Blob,
+                (500, "UNKNOWN"),
+            ),
+            (
+                Error::Corrupt { digest: digest() },
+                Noun::Blob,
+                (500, "UNKNOWN"),
+            ),
+            (
+                Error::Purged { digest: digest() },
+                Noun::Blob,
+                (404, "BLOB_UNKNOWN"),
+            ),
+        ];
+        for (error, noun, expected) in cases {
+            assert_eq!(of(&error, noun), expected, "{error:?} of {noun:?}");
+        }
+    }
+
+    /// A55, I27: what went wrong inside is for the log.
+    #[test]
+    fn a55_the_inside_is_not_told() {
+        let source = std::io::Error::other("canary").into();
+        let error = Error::Store(StoreError::Backend {
+            backend: "canary",
+            operation: "canary",
+            source,
+        });
+        let response = format!("{:?}", Refusal::of(&error, Noun::Blob));
+        assert!(!response.contains("canary"), "{response}");
+        let read_only = Error::ReadOnly {
+            reason: "canary".into(),
+        };
+        assert!(
+            !Refusal::of(&read_only, Noun::Upload)
+                .message
+                .contains("canary")
+        );
+    }
+
+    /// I11: what is not there, and what is not to be seen, have the same words.
+    #[test]
+    fn i11_the_missing_are_told_alike() {
+        let one = Refusal::of(&Error::not_found(What::Blob, "a"), Noun::Blob);
+        let other = Refusal::of(&Error::not_found(What::Package, "b"), Noun::Blob);
+        assert_eq!(one.message, other.message);
+        assert_eq!(one.code, other.code);
+    }
+
+    #[test]
+    fn a_clients_mistake_is_told_with_its_cause() {
+        let text = Bytes::from_static(b"{\"schemaVersion\":2,}");
+        let error = Manifest::parse(text, None, artifact_core::Algorithm::Sha256).unwrap_err();
+        let refusal = Refusal::of(&Error::from(error), Noun::Publication);
+        assert_eq!(refusal.status, 400);
+        assert!(refusal.message.contains("line 1"), "{}", refusal.message);
+    }
+
+    #[test]
+    fn ranges_and_methods_say_what_would_do() {
+        let refusal = Refusal::of(&Error::Range { size: 3 }, Noun::Blob);
+        assert_eq!(refusal.headers[CONTENT_RANGE], "bytes */3");
+        let error = super::super::route::parse(&http::Method::POST, "/v2/").unwrap_err();
+        assert_eq!(Refusal::from(&error).headers[ALLOW], "GET, HEAD");
+        let later = Refusal::of(&Error::Index(IndexError::Busy), Noun::Upload);
+        assert!(later.headers.contains_key(RETRY_AFTER));
+    }
+
+    #[test]
+    fn codes_have_the_letters_that_the_specification_allows() {
+        for code in [
+            Code::BlobUnknown,
+            Code::TooManyRequests,
+            Code::ManifestBlobUnknown,
+        ] {
+            assert!(
+                code.as_str()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+            );
+        }
+    }
+}
