@@ -9,3 +9,8 @@ pub mod vfs;
 
 pub use blob::memory::MemoryBlobStore;
 pub use index::memory::index::MemoryIndex;
+pub use index::sqlite::{
+    index::SqliteIndex,
+    maintenance::Check,
+    options::{Access, NewIndex, OpenError, SqliteOptions},
+};

@@ -1,3 +1,4 @@
 //! Indexes.
 
 pub(crate) mod memory;
+pub(crate) mod sqlite;

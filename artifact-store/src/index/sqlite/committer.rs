@@ -1,0 +1,226 @@
+//! Transactions: the lock before them, the journal after them, and what becomes of a failed one.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use artifact_core::{Epoch, IndexError};
+use rusqlite::{Connection, Error as SqlError, ErrorCode};
+
+use super::{
+    batch::{Batch, Pending, Ran},
+    connection::{self, Purpose},
+    failure::{backend, of_sql},
+    job::Job,
+    journaling,
+    options::OpenError,
+    refusal::Refusal,
+    state::revisions,
+    statement::run,
+};
+use crate::{
+    journal::Journal,
+    sys::lock::{RecordGuard, RecordLock, RecordLockError},
+};
+
+/// How long another process is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Commits batches of jobs.
+#[derive(Debug)]
+pub(super) struct Committer {
+    connections: Option<Connections>,
+    lock: RecordLock,
+    journal: Option<Arc<Journal>>,
+    epoch: Arc<AtomicU64>,
+    poisoned: bool,
+}
+
+/// The two connections that write.
+#[derive(Debug)]
+struct Connections {
+    change: Connection,
+    note: Connection,
+}
+
+impl Committer {
+    /// Opens the connections that write.
+    ///
+    /// # Errors
+    /// Those of opening.
+    pub(super) fn open(
+        path: &Path,
+        lock: &Path,
+        journal: Option<Arc<Journal>>,
+        epoch: Arc<AtomicU64>,
+    ) -> Result<Self, OpenError> {
+        let change = connection::open(path, Purpose::Change)?;
+        let note = connection::open(path, Purpose::Note)?;
+        let lock = RecordLock::open(lock)
+            .map_err(|error| OpenError::Index(backend("opening the writer's lock", error)))?;
+        Ok(Self {
+            connections: Some(Connections { change, note }),
+            lock,
+            journal,
+            epoch,
+            poisoned: false,
+        })
+    }
+
+    /// Refuses all that follows, until the index is opened again (I21).
+    pub(super) fn poison(&mut self) {
+        self.poisoned = true;
+        // A transaction that is still open would keep other processes from writing.
+        self.connections = None;
+    }
+
+    /// Does jobs in their order, as many as possible in one transaction, and answers each.
+    pub(super) fn commit(&mut self, jobs: Vec<Job>) {
+        let mut batch = Vec::new();
+        for job in jobs {
+            if let Job::Close(answer) = job {
+                self.commit_batch(std::mem::take(&mut batch));
+                // Whoever asked may be gone.
+                drop(answer.send(self.close()));
+            } else {
+                batch.push(job);
+            }
+        }
+        self.commit_batch(batch);
+    }
+
+    fn close(&mut self) -> Result<(), IndexError> {
+        let Some(Connections { change, note }) = self.connections.take() else {
+            return Ok(());
+        };
+        for connection in [note, change] {
+            let closed = connection.close();
+            closed.map_err(|(_, error)| of_sql(error, "closing the index"))?;
+        }
+        Ok(())
+    }
+
+    fn commit_batch(&mut self, jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let locked = match self.lock() {
+            Ok(locked) => locked,
+            Err(refusal) => return jobs.into_iter().for_each(|job| job.refuse(&refusal)),
+        };
+        let (pending, ended) = self.transact(jobs);
+        // Others may write before anybody is told: what was committed is durable already.
+        drop(locked);
+        for pending in pending {
+            match &ended {
+                Ok(()) => pending.answer(),
+                Err(refusal) => pending.refuse(refusal),
+            }
+        }
+    }
+
+    /// Takes the writer's lock, unless nothing may be written any more.
+    fn lock(&self) -> Result<RecordGuard, Refusal> {
+        if self.poisoned {
+            return Err(Refusal::Poisoned);
+        }
+        if self.connections.is_none() {
+            return Err(Refusal::Closed);
+        }
+        self.lock.acquire(PATIENCE).map_err(|error| match error {
+            RecordLockError::Busy { .. } => Refusal::Busy,
+            other @ RecordLockError::Io { .. } => Refusal::of(&backend("locking the index", other)),
+        })
+    }
+
+    /// Does jobs in one transaction. Returns the answers, and how it ended.
+    fn transact(&mut self, jobs: Vec<Job>) -> (Vec<Pending>, Result<(), Refusal>) {
+        let Some(connections) = &self.connections else {
+            jobs.into_iter()
+                .for_each(|job| job.refuse(&Refusal::Closed));
+            return (Vec::new(), Ok(()));
+        };
+        let durable = jobs.iter().any(|job| !matches!(job, Job::Note(..)));
+        let conn = if durable {
+            &connections.change
+        } else {
+            &connections.note
+        };
+        if let Err(refusal) = self.begin(conn, durable) {
+            roll_back(conn);
+            jobs.into_iter().for_each(|job| job.refuse(&refusal));
+            return (Vec::new(), Ok(()));
+        }
+        let mut batch = Batch::new(conn);
+        jobs.into_iter().for_each(|job| batch.run(job));
+        let Ran {
+            pending,
+            entries,
+            lost,
+        } = batch.ran();
+        let ended = match lost {
+            Some(refusal) => Err((refusal, false)),
+            None => end(conn),
+        };
+        match ended {
+            Ok(()) => {
+                if let Some(journal) = &self.journal {
+                    // What was committed is durable in the index, so it is acknowledged. What the
+                    // journal misses is filled in before the next commit, which is refused where
+                    // that fails, too.
+                    let _missing = journal.append(&entries);
+                }
+                (pending, Ok(()))
+            }
+            Err((refusal, unknown)) => {
+                roll_back(conn);
+                if unknown {
+                    self.poison();
+                }
+                (pending, Err(refusal))
+            }
+        }
+    }
+
+    /// Begins a transaction, and sees that it may write.
+    fn begin(&self, conn: &Connection, durable: bool) -> Result<(), Refusal> {
+        run(conn, "BEGIN IMMEDIATE", [])
+            .map_err(|error| Refusal::of(&of_sql(error, "beginning a transaction")))?;
+        let found = connection::identity(conn).map_err(|error| Refusal::of(&error))?;
+        if found.epoch != Epoch::new(self.epoch.load(Ordering::Acquire)) {
+            return Err(Refusal::StaleEpoch(found.epoch));
+        }
+        let Some(journal) = self.journal.as_ref().filter(|_| durable) else {
+            return Ok(());
+        };
+        revisions::head(conn)
+            .and_then(|head| journaling::fill_gap(conn, journal, head.revision))
+            .map_err(|failure| Refusal::of(&failure.at("filling the journal")))
+    }
+}
+
+/// Ends a transaction. Where that fails, says whether nobody knows what is on the disk.
+fn end(conn: &Connection) -> Result<(), (Refusal, bool)> {
+    let Err(error) = run(conn, "COMMIT", []) else {
+        return Ok(());
+    };
+    // A full disk, and a lock that is not free, are met before anything is synced.
+    let known = matches!(
+        &error,
+        SqlError::SqliteFailure(code, _)
+            if matches!(code.code, ErrorCode::DiskFull | ErrorCode::DatabaseBusy)
+    );
+    Err((Refusal::of(&of_sql(error, "a commit")), !known))
+}
+
+fn roll_back(conn: &Connection) {
+    if !conn.is_autocommit() {
+        // A transaction that does not end here ends with its connection.
+        let _ended = run(conn, "ROLLBACK", []);
+    }
+}

@@ -1,0 +1,281 @@
+//! Connections: opened with every setting read back, for nothing may rest on one that did not take.
+
+use std::{
+    ffi::OsString,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use artifact_core::{Epoch, Identity, IndexError, RegistryId};
+use rusqlite::{Connection, OpenFlags, types::FromSql};
+
+use super::{
+    codec::Raw,
+    failure::{corrupt, of_sql},
+    options::OpenError,
+    schema,
+    statement::run,
+};
+
+/// The oldest SQLite that is safe: before it, checkpoints of several processes could corrupt a WAL.
+const OLDEST: i32 = 3_051_003;
+
+/// How long SQLite itself waits for a lock. The writer's lock stands before it, so this is for what
+/// that lock does not cover: a checkpoint, or a recovery by another process.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// The page cache of a connection, in KiB.
+const CACHE_KIB: i64 = 2048;
+
+/// The WAL is cut to this many bytes when it is begun anew.
+const WAL_KEPT: i64 = 64 << 20;
+
+/// Prepared statements a connection keeps.
+const STATEMENTS: usize = 160;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Purpose {
+    /// Changes: durable when committed.
+    Change,
+    /// Bookkeeping: durable with the next change.
+    Note,
+    /// Reading beside writers.
+    Read,
+    /// Reading where nobody writes, without locks and without a file beside the index.
+    Immutable,
+}
+
+/// Opens a connection to an index that is there.
+pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, OpenError> {
+    check_library()?;
+    let conn = match purpose {
+        Purpose::Immutable => {
+            refuse_wal(path)?;
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+                | OpenFlags::SQLITE_OPEN_URI
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            Connection::open_with_flags(immutable_uri(path), flags)
+        }
+        _ => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            Connection::open_with_flags(path, flags)
+        }
+    }
+    .map_err(|error| of_sql(error, "opening the index"))?;
+    check_format(&conn, path)?;
+    configure(&conn, purpose)?;
+    Ok(conn)
+}
+
+/// Makes the file of an index, with its tables, and closes it.
+pub(super) fn create(
+    path: &Path,
+    registry: RegistryId,
+    epoch: Epoch,
+    page_size: u32,
+) -> Result<(), OpenError> {
+    check_library()?;
+    if path.try_exists().unwrap_or(true) {
+        return Err(OpenError::Exists { path: path.into() });
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)
+        .map_err(|error| of_sql(error, "creating the index"))?;
+    // What only the making of the file decides.
+    set(&conn, "page_size", i64::from(page_size))?;
+    set(&conn, "auto_vacuum", 2)?;
+    configure(&conn, Purpose::Change)?;
+    let sql = format!(
+        "BEGIN IMMEDIATE; PRAGMA application_id = {}; PRAGMA user_version = {}; {}",
+        schema::APPLICATION_ID,
+        schema::VERSION,
+        schema::CREATE
+    );
+    let filled = conn
+        .execute_batch(&sql)
+        .and_then(|()| {
+            let sql = "INSERT INTO meta (one, registry, epoch) VALUES (1, ?1, ?2)";
+            run(&conn, sql, (Raw(&registry), Raw(epoch)))
+        })
+        .and_then(|_| conn.execute_batch("COMMIT"));
+    filled.map_err(|error| of_sql(error, "creating the index"))?;
+    conn.close()
+        .map_err(|(_, error)| of_sql(error, "closing the new index"))?;
+    Ok(())
+}
+
+/// Reads which registry an index is of, and its epoch.
+pub(super) fn identity(conn: &Connection) -> Result<Identity, IndexError> {
+    let sql = "SELECT registry, epoch FROM meta WHERE one = 1";
+    let read = |row: &rusqlite::Row<'_>| {
+        let registry = row.get::<_, Raw<RegistryId>>(0)?.0;
+        Ok(Identity::new(registry, row.get::<_, Raw<Epoch>>(1)?.0))
+    };
+    match super::statement::one(conn, sql, [], read) {
+        Ok(Some(identity)) => Ok(identity),
+        Ok(None) => Err(corrupt("the row of meta").at("opening the index")),
+        Err(error) => Err(of_sql(error, "opening the index")),
+    }
+}
+
+fn check_library() -> Result<(), OpenError> {
+    let found = rusqlite::version_number();
+    if found < OLDEST {
+        return Err(OpenError::Library {
+            found: rusqlite::version(),
+        });
+    }
+    Ok(())
+}
+
+/// Refuses what is no index, and what a newer program made, before anything is changed (I25).
+fn check_format(conn: &Connection, path: &Path) -> Result<(), OpenError> {
+    let application: i32 = read(conn, "application_id")?;
+    let version: i32 = read(conn, "user_version")?;
+    if application != schema::APPLICATION_ID || version < 1 {
+        return Err(OpenError::NotAnIndex { path: path.into() });
+    }
+    if version > schema::VERSION {
+        return Err(OpenError::Newer {
+            path: path.into(),
+            found: version,
+            known: schema::VERSION,
+        });
+    }
+    Ok(())
+}
+
+fn configure(conn: &Connection, purpose: Purpose) -> Result<(), OpenError> {
+    conn.busy_timeout(BUSY)
+        .map_err(|error| of_sql(error, "configuring the index"))?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    check(
+        "busy_timeout",
+        i64::try_from(BUSY.as_millis()).unwrap_or(i64::MAX),
+        read(conn, "busy_timeout")?,
+    )?;
+    set(conn, "cache_size", -CACHE_KIB)?;
+    set(conn, "mmap_size", 0)?;
+    set(conn, "temp_store", 2)?;
+    set(conn, "trusted_schema", 0)?;
+    set(conn, "cell_size_check", 1)?;
+    match purpose {
+        Purpose::Change | Purpose::Note => {
+            let mode: String = conn
+                .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+                .map_err(|error| of_sql(error, "configuring the index"))?;
+            check("journal_mode", "wal".to_owned(), mode)?;
+            check(
+                "journal_mode",
+                "wal".to_owned(),
+                read(conn, "journal_mode")?,
+            )?;
+            check("auto_vacuum", 2, read(conn, "auto_vacuum")?)?;
+            set(
+                conn,
+                "synchronous",
+                if purpose == Purpose::Change { 2 } else { 1 },
+            )?;
+            set(conn, "journal_size_limit", WAL_KEPT)?;
+            set(conn, "secure_delete", 1)?;
+        }
+        Purpose::Read | Purpose::Immutable => set(conn, "query_only", 1)?,
+    }
+    Ok(())
+}
+
+/// Sets a pragma, and reads it back.
+fn set(conn: &Connection, name: &'static str, value: i64) -> Result<(), OpenError> {
+    conn.execute_batch(&format!("PRAGMA {name} = {value}"))
+        .map_err(|error| of_sql(error, "configuring the index"))?;
+    check(name, value, read(conn, name)?)
+}
+
+fn read<T: FromSql>(conn: &Connection, name: &'static str) -> Result<T, OpenError> {
+    conn.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
+        .map_err(|error| of_sql(error, "reading the settings of the index").into())
+}
+
+fn check<T: PartialEq + ToString>(
+    name: &'static str,
+    wanted: T,
+    found: T,
+) -> Result<(), OpenError> {
+    if wanted == found {
+        return Ok(());
+    }
+    Err(OpenError::Setting {
+        name,
+        wanted: wanted.to_string(),
+        found: found.to_string(),
+    })
+}
+
+/// Refuses an index whose newest commits stand in a WAL: `immutable` does not read it.
+fn refuse_wal(path: &Path) -> Result<(), OpenError> {
+    let wal = beside(path, "-wal");
+    match std::fs::metadata(&wal) {
+        Ok(meta) if meta.len() > 0 => Err(OpenError::Wal { path: wal }),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the path of a file that SQLite keeps beside the index.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+/// Returns the URI under which SQLite opens a file that nothing changes.
+///
+/// Source: SQLite, "Uniform Resource Identifiers", 3.
+fn immutable_uri(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let mut uri = String::from(if bytes.starts_with(b"/") {
+        "file://"
+    } else {
+        "file:"
+    });
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(byte) {
+            uri.push(char::from(*byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _written = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri + "?immutable=1"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_hides_nothing_of_the_path() {
+        assert_eq!(
+            immutable_uri(Path::new("/a b/x?y#z%.db")),
+            "file:///a%20b/x%3Fy%23z%25.db?immutable=1"
+        );
+        assert_eq!(immutable_uri(Path::new("x.db")), "file:x.db?immutable=1");
+    }
+
+    /// I32: a setting that did not take stops the start.
+    #[test]
+    fn i32_a_setting_that_does_not_take_is_an_error() {
+        let conn = Connection::open_in_memory().unwrap();
+        // A database in memory knows no WAL.
+        assert!(matches!(
+            configure(&conn, Purpose::Change),
+            Err(OpenError::Setting {
+                name: "journal_mode",
+                ..
+            })
+        ));
+    }
+}

@@ -1,0 +1,24 @@
+//! Leases of links.
+
+use artifact_core::{Conflict, Digest, Lease, PackageRef};
+
+use crate::index::sqlite::{
+    failure::Outcome,
+    state::{links, packages, tx::Tx},
+};
+
+/// Gives a linked blob a lease.
+pub(super) fn hold(
+    tx: &Tx<'_>,
+    package: PackageRef,
+    digest: Digest,
+    lease: &Lease,
+) -> Outcome<u64> {
+    if let Some(found) = packages::find(tx.conn, &package)?
+        && links::find(tx.conn, &found, &digest)?.is_some()
+    {
+        links::set_lease(tx, &found, &digest, lease)?;
+        return Ok(1);
+    }
+    Err(Conflict::NotLinked { package, digest }.into())
+}

@@ -1,0 +1,9 @@
+//! Bookkeeping. A file for each kind.
+
+mod blob;
+mod claim;
+mod lease;
+pub(super) mod one;
+mod prune;
+mod trash;
+mod upload;
