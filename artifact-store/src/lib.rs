@@ -7,6 +7,7 @@ pub mod journal;
 pub mod sys;
 pub mod vfs;
 
+pub use blob::fs::store::{FsBlobStore, FsOptions};
 pub use blob::memory::MemoryBlobStore;
 pub use index::memory::index::MemoryIndex;
 pub use index::sqlite::{

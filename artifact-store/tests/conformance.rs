@@ -1,5 +1,10 @@
 //! Every store and index of this crate, by every clause of its contract.
 
+#[path = "conformance/fs.rs"]
+mod fs;
+#[path = "support/hooked_vfs.rs"]
+mod hooked_vfs;
+
 use std::sync::Arc;
 
 use artifact_store::MemoryBlobStore;

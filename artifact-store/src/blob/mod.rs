@@ -1,3 +1,4 @@
 //! Blob stores.
 
+pub(crate) mod fs;
 pub(crate) mod memory;

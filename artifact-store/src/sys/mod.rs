@@ -15,6 +15,11 @@ pub(crate) mod cached;
 #[cfg(not(target_os = "linux"))]
 #[path = "cached_portable.rs"]
 pub(crate) mod cached;
+#[cfg(target_os = "linux")]
+pub(crate) mod copy;
+#[cfg(not(target_os = "linux"))]
+#[path = "copy_portable.rs"]
+pub(crate) mod copy;
 #[cfg(unix)]
 mod fcntl;
 #[cfg(not(unix))]

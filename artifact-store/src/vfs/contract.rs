@@ -18,6 +18,9 @@ use crate::sys::lock::Hold;
 ///
 /// Calls block, [`Vfs::open_cached`] and [`VfsFile::read_cached_at`] apart.
 pub trait Vfs: fmt::Debug + Send + Sync + 'static {
+    /// Says whether its files are the operating system's, at the same paths.
+    fn is_real(&self) -> bool;
+
     /// Opens a file, or returns `None` when there is none.
     ///
     /// # Errors
@@ -166,11 +169,11 @@ pub trait VfsFile: fmt::Debug + Send + Sync + 'static {
     fn unlock_range(&self, range: Range<u64>) -> Result<(), VfsError>;
 
     /// Returns the file itself for those who get local files of blobs; it shares the locks of this
-    /// opening. `None` where there is no real file.
+    /// opening.
     ///
     /// # Errors
-    /// Where the file system fails.
-    fn local(&self) -> Result<Option<File>, VfsError>;
+    /// Of kind `Unsupported` where files are not real; and where the file system fails.
+    fn local(&self) -> Result<File, VfsError>;
 }
 
 /// How a file is opened.

@@ -62,6 +62,21 @@ impl VfsError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
         )
     }
+
+    /// Says whether the file system takes no writes.
+    pub fn is_read_only(&self) -> bool {
+        self.source.kind() == io::ErrorKind::ReadOnlyFilesystem
+    }
+
+    /// Says whether the process or the system has no handle or memory left, which may pass.
+    pub fn is_exhausted(&self) -> bool {
+        self.source.kind() == io::ErrorKind::OutOfMemory
+            || cfg!(unix)
+                && matches!(
+                    self.source.raw_os_error(),
+                    Some(libc::EMFILE | libc::ENFILE)
+                )
+    }
 }
 
 impl fmt::Display for VfsError {

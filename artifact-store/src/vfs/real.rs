@@ -26,6 +26,10 @@ impl RealVfs {
 }
 
 impl Vfs for RealVfs {
+    fn is_real(&self) -> bool {
+        true
+    }
+
     fn open(&self, path: &Path, mode: OpenMode) -> Result<Option<Box<dyn VfsFile>>, VfsError> {
         let mut options = OpenOptions::new();
         options.read(true).write(mode == OpenMode::Write);
@@ -199,9 +203,8 @@ impl VfsFile for RealFile {
         range_lock::unlock(&self.file, range).map_err(self.failed("unlock a range of"))
     }
 
-    fn local(&self) -> Result<Option<File>, VfsError> {
-        let file = self.file.try_clone().map_err(self.failed("duplicate"))?;
-        Ok(Some(file))
+    fn local(&self) -> Result<File, VfsError> {
+        self.file.try_clone().map_err(self.failed("duplicate"))
     }
 }
 
@@ -290,10 +293,7 @@ mod tests {
         let found = RealVfs.metadata(&path).unwrap().unwrap();
         assert_eq!(found.inode, meta.inode);
         assert!(std::fs::metadata(&path).unwrap().permissions().readonly());
-        assert_eq!(
-            file.local().unwrap().unwrap().metadata().unwrap().len(),
-            5_000
-        );
+        assert_eq!(file.local().unwrap().metadata().unwrap().len(), 5_000);
     }
 
     #[test]

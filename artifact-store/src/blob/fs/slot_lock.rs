@@ -1,0 +1,55 @@
+//! Who holds a slot.
+
+use std::{ops::Range, sync::Arc};
+
+use super::{
+    live::{Grip, Presence},
+    place::Slot,
+    shared::Shared,
+};
+use crate::{
+    sys::lock::Hold,
+    vfs::{VfsError, VfsFile},
+};
+
+/// The lock by which one writer holds a slot, until it is dropped.
+#[derive(Debug)]
+pub(super) struct SlotLock {
+    file: Arc<dyn VfsFile>,
+    range: Range<u64>,
+    presence: Presence,
+}
+
+impl SlotLock {
+    /// Locks the slot, unless another opening of the segment holds or reads it.
+    pub(super) fn try_lock(
+        shared: &Shared,
+        file: &Arc<dyn VfsFile>,
+        slot: &Slot,
+    ) -> Result<Option<Self>, VfsError> {
+        let range = slot.range();
+        if !file.try_lock_range(range.clone(), Hold::Exclusive)? {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            file: Arc::clone(file),
+            range,
+            presence: shared.live.enter(slot.spill()),
+        }))
+    }
+
+    pub(super) fn grip(&self) -> Grip {
+        self.presence.grip()
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.presence.is_dropped()
+    }
+}
+
+impl Drop for SlotLock {
+    fn drop(&mut self) {
+        // It fails only where it could not be taken either; and it ends with the file at the latest.
+        let _ended = self.file.unlock_range(self.range.clone());
+    }
+}

@@ -1,0 +1,227 @@
+//! The file of an upload that is under way.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use artifact_core::{Stamp, StoreError};
+
+use super::{
+    error::failed,
+    live::{Grip, Presence},
+    place::FileName,
+    shared::{Shared, still_there},
+    slot_lock::SlotLock,
+};
+use crate::{
+    sys::lock::Hold,
+    vfs::{FileMeta, OpenMode, VfsError, VfsFile},
+};
+
+/// The umask cuts it, and the commit takes the permission to write away.
+const MODE: u32 = 0o666;
+
+/// The file of an upload that is under way, locked as long as this lives.
+#[derive(Debug)]
+pub(super) struct Staged {
+    shared: Arc<Shared>,
+    name: FileName,
+    /// Whether the file goes with this. One that was suspended stays for who resumes it.
+    discard: AtomicBool,
+    /// Whether its name is known to be durable.
+    named: AtomicBool,
+    // In this order: who waits for the presence to end finds the locks free.
+    file: Box<dyn VfsFile>,
+    slot: Option<Arc<SlotLock>>,
+    presence: Option<Presence>,
+}
+
+/// What was found under the name of a staged file.
+#[derive(Debug)]
+pub(super) enum Opened {
+    Absent,
+    /// Somebody else writes it.
+    Held,
+    Staged(Box<Staged>),
+}
+
+impl Staged {
+    /// Makes the file of a new upload, under a name of its own.
+    pub(super) fn create(shared: &Arc<Shared>) -> Result<Self, StoreError> {
+        let (name, file) = shared.new_name(shared.layout.staging(), |random| {
+            let name = FileName::from_random(random);
+            Ok(create_locked(shared, &name)?.map(|file| (name, file)))
+        })?;
+        let presence = shared.live.enter(name.clone());
+        Ok(Self::new(shared, name, file, None, Some(presence)))
+    }
+
+    /// Makes the file of a new upload that copies what a suspended slot holds, which stays locked.
+    pub(super) fn create_from(
+        shared: &Arc<Shared>,
+        slot: Arc<SlotLock>,
+    ) -> Result<Self, StoreError> {
+        let mut staged = Self::create(shared)?;
+        staged.slot = Some(slot);
+        Ok(staged)
+    }
+
+    /// Makes the file of an upload that outgrew its slot, which stays locked.
+    pub(super) fn spill(
+        shared: &Arc<Shared>,
+        name: FileName,
+        slot: Arc<SlotLock>,
+    ) -> Result<Self, StoreError> {
+        match create_locked(shared, &name).map_err(failed)? {
+            Some(file) => Ok(Self::new(shared, name, file, Some(slot), None)),
+            // Nobody but the holder of the slot's lock makes or takes this name.
+            None => Err(StoreError::Held { key: name.key() }),
+        }
+    }
+
+    /// Opens the file of a suspended upload, cut to `offset`.
+    pub(super) fn reopen(
+        shared: &Arc<Shared>,
+        name: &FileName,
+        offset: u64,
+    ) -> Result<Opened, StoreError> {
+        let path = shared.layout.staged(name);
+        let Some(file) = shared.vfs.open(&path, OpenMode::Write).map_err(failed)? else {
+            return Ok(Opened::Absent);
+        };
+        if !file.try_lock(Hold::Exclusive).map_err(failed)? {
+            return Ok(Opened::Held);
+        }
+        let Some(size) = still_there(&*shared.vfs, &path, &*file).map_err(failed)? else {
+            return Ok(Opened::Absent);
+        };
+        if size < offset {
+            return Ok(Opened::Absent);
+        }
+        let presence = shared.live.enter(name.clone());
+        let staged = Self::new(shared, name.clone(), file, None, Some(presence));
+        // It was suspended: it stays, whatever becomes of this sitting.
+        staged.keep();
+        staged.named.store(true, Ordering::Relaxed);
+        if size > offset {
+            staged.file.set_length(offset).map_err(failed)?;
+        }
+        Ok(Opened::Staged(Box::new(staged)))
+    }
+
+    fn new(
+        shared: &Arc<Shared>,
+        name: FileName,
+        file: Box<dyn VfsFile>,
+        slot: Option<Arc<SlotLock>>,
+        presence: Option<Presence>,
+    ) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            name,
+            discard: AtomicBool::new(true),
+            named: AtomicBool::new(false),
+            file,
+            slot,
+            presence,
+        }
+    }
+
+    pub(super) fn file(&self) -> &dyn VfsFile {
+        &*self.file
+    }
+
+    pub(super) const fn name(&self) -> &FileName {
+        &self.name
+    }
+
+    /// Returns what the writer has: when they are dropped, the upload is given up.
+    pub(super) fn grips(&self) -> Vec<Grip> {
+        let own = self.presence.iter().map(Presence::grip);
+        own.chain(self.slot.as_ref().map(|slot| slot.grip()))
+            .collect()
+    }
+
+    fn is_given_up(&self) -> bool {
+        match &self.presence {
+            Some(presence) => presence.is_dropped(),
+            None => self.slot.as_ref().is_some_and(|slot| slot.is_given_up()),
+        }
+    }
+
+    fn keep(&self) {
+        self.discard.store(false, Ordering::Relaxed);
+    }
+
+    /// Makes the bytes, their number and the name durable, so that another process can go on.
+    pub(super) fn suspend(&self) -> Result<(), StoreError> {
+        self.shared.check_sound()?;
+        self.shared.synced(self.file.sync_data())?;
+        if !self.named.load(Ordering::Relaxed) {
+            let synced = self.shared.vfs.sync_directory(self.shared.layout.staging());
+            self.shared.synced(synced)?;
+            self.named.store(true, Ordering::Relaxed);
+        }
+        self.shared.check_sound()?;
+        self.keep();
+        Ok(())
+    }
+
+    /// Makes the bytes durable under their final name, and returns their stamp.
+    pub(super) fn publish(&self) -> Result<Stamp, StoreError> {
+        let shared = &self.shared;
+        shared.check_sound()?;
+        shared.synced(self.file.sync_data())?;
+        // Another sync may have failed meanwhile, or the writer may have been dropped: this is the
+        // last moment at which that leaves nothing behind.
+        shared.check_sound()?;
+        if self.is_given_up() {
+            return Err(super::error::broken());
+        }
+        let (from, to) = (
+            shared.layout.staged(&self.name),
+            shared.layout.blob(&self.name),
+        );
+        shared.vfs.rename_new(&from, &to).map_err(failed)?;
+        self.keep();
+        // Not before: who resumes what a crash left here must be able to write.
+        self.file.set_read_only().map_err(failed)?;
+        let directory = shared.layout.shard(&self.name);
+        shared.synced(shared.vfs.sync_directory(&directory))?;
+        shared.check_sound()?;
+        self.file.metadata().map(stamp).map_err(failed)
+    }
+
+    /// Takes the file away.
+    pub(super) fn remove(&self) -> Result<(), StoreError> {
+        self.keep();
+        let path = self.shared.layout.staged(&self.name);
+        self.shared.vfs.unlink(&path).map(drop).map_err(failed)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if *self.discard.get_mut() {
+            // What cannot be taken away is listed as staged.
+            let _listed = self.remove();
+        }
+    }
+}
+
+/// Returns what changes when somebody changes the file's bytes behind the store's back.
+pub(super) fn stamp(meta: FileMeta) -> Stamp {
+    Stamp::new(format!("{}:{}:{}", meta.inode, meta.size, meta.modified))
+}
+
+/// Makes and locks a staged file; `None` when somebody else had it before the lock.
+fn create_locked(shared: &Shared, name: &FileName) -> Result<Option<Box<dyn VfsFile>>, VfsError> {
+    let path = shared.layout.staged(name);
+    let file = shared.vfs.create(&path, MODE)?;
+    // Between the two calls it looks like what a dead process left: a scrub may lock or delete it.
+    if file.try_lock(Hold::Exclusive)? && still_there(&*shared.vfs, &path, &*file)?.is_some() {
+        return Ok(Some(file));
+    }
+    Ok(None)
+}
