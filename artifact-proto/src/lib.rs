@@ -26,3 +26,5 @@ pub mod metrics;
 pub mod oci;
 #[cfg(feature = "server")]
 pub mod pool;
+#[cfg(feature = "server")]
+pub mod server;

@@ -1,11 +1,8 @@
 //! Receiving: the bytes of a body, on their way into an upload.
 
-use std::{
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use artifact_core::{Error, Spawn, Upload};

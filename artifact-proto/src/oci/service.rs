@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     arrival::{Arrival, origin},
-    auth::{self, Caller, Door, NotAdmitted, scope::Scope},
+    auth::{self, Door, NotAdmitted, scope::Scope},
     body::{Body, RequestBody, boxed},
     headers::{Handled, seal},
     memory::DocumentMemory,
