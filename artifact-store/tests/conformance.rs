@@ -7,11 +7,18 @@ mod hooked_vfs;
 
 use std::sync::Arc;
 
-use artifact_store::MemoryBlobStore;
-use artifact_testkit::{blob_store_conformance, seams::SeededRng};
+use artifact_core::RegistryId;
+use artifact_store::{MemoryBlobStore, MemoryIndex};
+use artifact_testkit::{blob_store_conformance, manifest_index_conformance, seams::SeededRng};
 
 blob_store_conformance!(
     memory_store,
     async { MemoryBlobStore::new(Arc::new(SeededRng::new(1))) },
     lacks: [local, reopen, failing_sync]
+);
+
+manifest_index_conformance!(
+    memory_index,
+    async { MemoryIndex::new(RegistryId::from_random([7; 16])) },
+    lacks: [reopen]
 );

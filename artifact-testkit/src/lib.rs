@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod harness;
+pub mod index;
 pub mod seams;
 pub mod store;
 

@@ -2,7 +2,7 @@
 
 use artifact_core::{
     Conflict, DocumentKey, DocumentRecord, Event, Generation, IndexError, PackageRef,
-    RepositoryName, Revision, TagRecord,
+    RepositoryName, Revision,
 };
 
 use super::{edit::Edit, state::PackageKey};
@@ -129,18 +129,18 @@ impl Edit {
 
     /// Moves the tags, and lets them go on counting; their past stays where it was.
     fn move_tags(&mut self, old: &PackageRef, new: &PackageRef) {
-        let (revision, time) = (self.revision, self.time);
+        let revision = self.revision;
         let mut moved = Vec::new();
         for (tag, history) in &mut self.package(old).tags {
-            let digest = history.rows.now().map(|record| record.digest);
-            moved.push((tag.clone(), history.generation, digest));
+            let record = history.rows.now().cloned();
+            moved.push((tag.clone(), history.generation, record));
             history.rows.end(revision);
         }
-        for (tag, generation, digest) in moved {
-            let history = self.package(new).tags.entry(tag.clone()).or_default();
+        for (tag, generation, record) in moved {
+            let history = self.package(new).tags.entry(tag).or_default();
             history.generation = history.generation.max(generation);
-            if let Some(digest) = digest {
-                let record = TagRecord::new(tag, digest, history.generation, revision, time);
+            if let Some(mut record) = record {
+                record.generation = history.generation;
                 history.rows.begin(revision, record);
             }
         }
@@ -148,7 +148,7 @@ impl Edit {
 
     /// Moves manifests, links with their leases, and pins; the past stays where it was.
     fn move_content(&mut self, old: &PackageRef, new: &PackageRef) {
-        let (revision, time) = (self.revision, self.time);
+        let revision = self.revision;
         let source = self.package(old);
         let links = std::mem::take(&mut source.links);
         let pins = std::mem::take(&mut source.pins);
@@ -160,8 +160,7 @@ impl Edit {
         let target = self.package(new);
         target.links.extend(links);
         target.pins.extend(pins);
-        for (digest, mut row) in manifests {
-            (row.revision, row.time) = (revision, time);
+        for (digest, row) in manifests {
             target
                 .manifests
                 .entry(digest)

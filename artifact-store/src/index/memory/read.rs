@@ -145,6 +145,17 @@ impl State {
         Ok(rows.filter_map(move |rows| rows.at(at)))
     }
 
+    /// Returns what lists tell of the manifests of a package at a state: all but what was purged.
+    fn summaries_at(
+        &self,
+        at: AsOf,
+        package: &PackageRef,
+    ) -> Result<impl Iterator<Item = ManifestSummary>, IndexError> {
+        let rows = self.manifests_at(at, package)?;
+        let left = rows.filter(|row| !self.purged.contains(&row.manifest.digest()));
+        Ok(left.map(summary_of))
+    }
+
     /// [`ManifestIndex::manifests`](artifact_core::ManifestIndex::manifests).
     pub(crate) fn manifests(
         &self,
@@ -152,7 +163,7 @@ impl State {
         package: &PackageRef,
         after: &Page<Digest>,
     ) -> Result<Vec<ManifestSummary>, IndexError> {
-        let there = self.manifests_at(at, package)?.map(summary_of);
+        let there = self.summaries_at(at, package)?;
         Ok(page(there, after, |summary| summary.descriptor.digest))
     }
 
@@ -165,7 +176,7 @@ impl State {
         artifact_type: Option<&MediaType>,
         after: &Page<Digest>,
     ) -> Result<Vec<ManifestSummary>, IndexError> {
-        let there = self.manifests_at(at, package)?.map(summary_of);
+        let there = self.summaries_at(at, package)?;
         let refer = there.filter(|summary| {
             let own_type = summary.descriptor.artifact_type.as_ref();
             summary.subject.as_ref() == Some(subject)
@@ -314,7 +325,7 @@ impl State {
         let mut found = Vec::new();
         for (package, content) in self.within(&query.scope) {
             for row in content.manifests.values().filter_map(|rows| rows.at(at)) {
-                if fits(row, query) {
+                if fits(row, query) && !self.purged.contains(&row.manifest.digest()) {
                     found.push(Found {
                         package: package.clone(),
                         digest: row.manifest.digest(),
