@@ -1,9 +1,5 @@
 //! The engine, through the facade: what it promises, over each kind of storage.
 
+mod disk;
+mod memory;
 mod support;
-
-mod access;
-mod artifacts;
-mod blobs;
-mod collection;
-mod history;

@@ -7,17 +7,22 @@ use std::{
 };
 
 use artifact::{
-    Algorithm, AsOf, BlobInfo, BlobRange, Clock, Digest, Document, DocumentKey, Error, ErrorKind,
-    Hasher, Holder, Holders, Manifest, ManifestRef, MediaType, MemoryBlobStore, MemoryIndex,
-    PackageRef, Page, Principal, Published, PutManifest, Registry, RegistryId, RegistryParts,
-    RepositorySettings, RequestContext, Seams, Tag, Threads, UploadOptions, blocking::Session,
+    Algorithm, AsOf, BlobInfo, BlobRange, BlobStore, Digest, Document, DocumentKey, Error,
+    ErrorKind, Hasher, Holder, Holders, Manifest, ManifestIndex, ManifestRef, MediaType,
+    MemoryBlobStore, MemoryIndex, PackageRef, Page, Principal, Published, PutManifest, Registry,
+    RegistryId, RegistryParts, RepositorySettings, RequestContext, Seams, Tag, Threads,
+    UploadOptions, blocking::Session,
 };
+use artifact_store::{FsBlobStore, FsOptions, NewIndex, SqliteIndex, SqliteOptions, vfs::RealVfs};
 use artifact_testkit::seams::{FakeClock, SeededRng};
+use tempfile::TempDir;
 
-/// A registry in memory whose clock is the test's.
+/// A registry whose clock is the test's.
 pub struct World {
     pub registry: Registry,
     pub clock: Arc<FakeClock>,
+    /// Where its files are, if it has any.
+    pub directory: Option<TempDir>,
 }
 
 /// Everybody lives whose name is not `dead`.
@@ -31,25 +36,62 @@ impl Holders for Living {
 }
 
 impl World {
-    pub fn new() -> Self {
-        Self::with(|_| {})
+    /// Returns a registry whose index and blobs are in memory.
+    pub fn in_memory(change: impl FnOnce(&mut RegistryParts)) -> Self {
+        let index = MemoryIndex::new(RegistryId::from_random([1; 16]));
+        let store = MemoryBlobStore::new(Arc::new(SeededRng::new(8)));
+        Self::over(
+            Arc::new(index),
+            Arc::new(store),
+            Arc::new(Threads::new()),
+            None,
+            change,
+        )
     }
 
-    pub fn with(change: impl FnOnce(&mut RegistryParts)) -> Self {
+    /// Returns a registry over SQLite and files, in a directory that goes with it.
+    pub fn on_disk(change: impl FnOnce(&mut RegistryParts)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let spawn = Arc::new(Threads::new());
+        let (path, lock) = (root.join("index.db"), root.join("writer.lock"));
+        SqliteIndex::create(&path, NewIndex::new(RegistryId::from_random([1; 16]))).unwrap();
+        let index = SqliteIndex::open(SqliteOptions::new(path, lock, spawn.clone())).unwrap();
+        let vfs = Arc::new(RealVfs::new());
+        FsBlobStore::create_layout(&*vfs, root).unwrap();
+        let rng = Arc::new(SeededRng::new(8));
+        let store = FsBlobStore::open(FsOptions::new(root, vfs, spawn.clone(), rng)).unwrap();
+        Self::over(
+            Arc::new(index),
+            Arc::new(store),
+            spawn,
+            Some(directory),
+            change,
+        )
+    }
+
+    fn over(
+        index: Arc<dyn ManifestIndex>,
+        store: Arc<dyn BlobStore>,
+        spawn: Arc<Threads>,
+        directory: Option<TempDir>,
+        change: impl FnOnce(&mut RegistryParts),
+    ) -> Self {
         let clock = Arc::new(FakeClock::new());
         let rng = Arc::new(SeededRng::new(7));
-        let index = Arc::new(MemoryIndex::new(RegistryId::from_random([1; 16])));
-        let store = Arc::new(MemoryBlobStore::new(rng.clone()));
         let seams = Seams {
             clock: clock.clone(),
             rng,
-            spawn: Arc::new(Threads::new()),
+            spawn,
             holders: Arc::new(Living),
         };
         let mut parts = RegistryParts::new(index, store, seams, Holder::new("test"));
         change(&mut parts);
-        let registry = Registry::new(parts);
-        let world = Self { registry, clock };
+        let world = Self {
+            registry: Registry::new(parts),
+            clock,
+            directory,
+        };
         world.make_default();
         world
     }

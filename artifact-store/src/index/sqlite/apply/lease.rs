@@ -7,8 +7,8 @@ use crate::index::sqlite::{
     codec::Raw,
     failure::Outcome,
     state::{
-        links, manifests,
-        packages::{self, Package, read_ref},
+        links,
+        packages::{self, read_ref},
         tx::Tx,
     },
     statement::all,
@@ -29,18 +29,7 @@ pub(super) fn expire(tx: &mut Tx<'_>, now: &BootTime, limit: u32) -> Outcome<()>
     for (at, digest) in over {
         let package = packages::intern(tx, &at)?;
         links::end_lease(tx, &package, &digest)?;
-        remove_if_loose(tx, &package, digest)?;
-    }
-    Ok(())
-}
-
-/// Takes out a link that no manifest, lease or pin keeps.
-pub(super) fn remove_if_loose(tx: &mut Tx<'_>, package: &Package, digest: Digest) -> Outcome<()> {
-    let loose = links::find(tx.conn, package, &digest)?.is_some_and(|link| link.lease.is_none())
-        && manifests::naming(tx.conn, package, &digest, false)?.is_none()
-        && links::pin(tx.conn, package, &digest)?.is_none();
-    if loose {
-        link::remove(tx, package, digest)?;
+        link::remove_if_loose(tx, &package, digest)?;
     }
     Ok(())
 }

@@ -54,6 +54,17 @@ pub(super) fn remove(tx: &mut Tx<'_>, package: &Package, digest: Digest) -> Outc
     Ok(())
 }
 
+/// Takes out a link that no manifest, lease or pin keeps.
+pub(super) fn remove_if_loose(tx: &mut Tx<'_>, package: &Package, digest: Digest) -> Outcome<()> {
+    let loose = links::find(tx.conn, package, &digest)?.is_some_and(|link| link.lease.is_none())
+        && manifests::naming(tx.conn, package, &digest, false)?.is_none()
+        && links::pin(tx.conn, package, &digest)?.is_none();
+    if loose {
+        remove(tx, package, digest)?;
+    }
+    Ok(())
+}
+
 /// Keeps a linked blob under a name.
 pub(super) fn pin(tx: &mut Tx<'_>, at: &PackageRef, digest: Digest, name: String) -> Outcome<()> {
     let package = linked(tx, at, digest)?;
@@ -74,11 +85,11 @@ pub(super) fn unpin(tx: &mut Tx<'_>, at: &PackageRef, digest: Digest, name: Stri
         return Err(Conflict::PinUnknown { digest, name }.into());
     }
     tx.events.push(Event::Unpinned {
-        package: package.at,
+        package: package.at.clone(),
         digest,
         name,
     });
-    Ok(())
+    remove_if_loose(tx, &package, digest)
 }
 
 /// Returns the package, which must have the blob linked.

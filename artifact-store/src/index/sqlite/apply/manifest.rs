@@ -2,7 +2,7 @@
 
 use artifact_core::{Conflict, Digest, Event, Manifest, PackageRef, Reference, Role, Timestamp};
 
-use super::{lease, tag};
+use super::{link, tag};
 use crate::index::sqlite::{
     failure::Outcome,
     state::{
@@ -86,7 +86,7 @@ pub(super) fn delete(tx: &mut Tx<'_>, at: &PackageRef, digest: Digest) -> Outcom
         digest,
     });
     for digest in named {
-        lease::remove_if_loose(tx, &package, digest)?;
+        link::remove_if_loose(tx, &package, digest)?;
     }
     Ok(())
 }

@@ -3,13 +3,13 @@
 use artifact::{AsOf, Condition, ErrorKind, Generation, Hasher, ManifestRef, Page, PutManifest};
 
 use crate::support::{
-    World, assert_kind, by_tag, bytes, digest, image, image_about, index_of, package, page,
-    publish, push, tag,
+    assert_kind, by_tag, bytes, digest, image, image_about, index_of, package, page, publish, push,
+    tag,
 };
 
 #[test]
 fn a_manifest_is_served_to_the_byte() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     let (manifest, published) = publish(&session, &app, "v1", 1);
     assert_eq!(published.tags, [(tag("v1"), Generation::new(1))]);
@@ -22,7 +22,7 @@ fn a_manifest_is_served_to_the_byte() {
 /// I2, A6: what a manifest names must be in its package; in another one it does not count.
 #[test]
 fn i2_a_manifest_names_only_what_its_package_has() {
-    let world = World::new();
+    let world = super::world();
     let (session, app, other) = (world.embedder(), package("app"), package("other"));
     let elsewhere = push(&session, &other, &bytes(1, 5_000)).unwrap();
     let options = PutManifest::default();
@@ -55,7 +55,7 @@ fn i2_a_manifest_names_only_what_its_package_has() {
 /// I6: a tag moves by its generation, and an old condition never holds again.
 #[test]
 fn i6_tags_move_on_conditions() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     let (one, _) = publish(&session, &app, "one", 1);
     let (two, _) = publish(&session, &app, "two", 2);
@@ -88,7 +88,7 @@ fn i6_tags_move_on_conditions() {
 /// I13: what is there already makes no revision and raises no generation.
 #[test]
 fn i13_the_same_again_changes_nothing() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     let (_, first) = publish(&session, &app, "v1", 1);
     let (_, second) = publish(&session, &app, "v1", 1);
@@ -99,7 +99,7 @@ fn i13_the_same_again_changes_nothing() {
 /// I6, A87: of many who move a tag at once, each gets an outcome that stands in the one history.
 #[test]
 fn a87_concurrent_moves_linearize() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     let manifests: Vec<_> = (0..8)
         .map(|n| publish(&session, &app, "seed", n * 10).0)
@@ -125,7 +125,7 @@ fn a87_concurrent_moves_linearize() {
 
 #[test]
 fn a_manifest_goes_with_its_tags_unless_an_index_names_it() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     let (child, _) = publish(&session, &app, "child", 1);
     let index = index_of(&[&child]);
@@ -154,7 +154,7 @@ fn a_manifest_goes_with_its_tags_unless_an_index_names_it() {
 
 #[test]
 fn a_blob_that_a_manifest_names_stays() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     let (manifest, _) = publish(&session, &app, "v1", 1);
     let layer = manifest.references()[1].descriptor.digest;
@@ -168,7 +168,7 @@ fn a_blob_that_a_manifest_names_stays() {
 
 #[test]
 fn referrers_are_listed_by_type_and_page_and_adopted_from_the_fallback_tag() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     let (subject, _) = publish(&session, &app, "v1", 1);
     let options = PutManifest::default();
@@ -217,7 +217,7 @@ fn referrers_are_listed_by_type_and_page_and_adopted_from_the_fallback_tag() {
 
 #[test]
 fn an_artifact_is_copied_without_its_bytes() {
-    let world = World::new();
+    let world = super::world();
     let (session, app, release) = (world.embedder(), package("app"), package("release"));
     let (child, _) = publish(&session, &app, "child", 1);
     let index = index_of(&[&child]);

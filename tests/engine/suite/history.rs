@@ -6,13 +6,11 @@ use artifact::{
     AsOf, CollectOptions, Condition, ErrorKind, Event, Forget, ManifestRef, PutManifest, Revision,
 };
 
-use crate::support::{
-    World, assert_kind, by_tag, index_of, package, page, publish, read, read_at, tag,
-};
+use crate::support::{assert_kind, by_tag, index_of, package, page, publish, read, read_at, tag};
 
 #[test]
 fn the_past_is_read_as_it_was() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     let (first, _) = publish(&session, &app, "v1", 1);
     let then = session.revision().unwrap();
@@ -37,7 +35,7 @@ fn the_past_is_read_as_it_was() {
 
 #[test]
 fn what_was_deleted_comes_back_whole() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     let (child, _) = publish(&session, &app, "child", 1);
     let index = index_of(&[&child]);
@@ -64,7 +62,7 @@ fn what_was_deleted_comes_back_whole() {
 /// I18: the feed tells every change, to this and every other process.
 #[test]
 fn i18_the_feed_tells_what_happened() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     let start = session.revision().unwrap().revision;
     let mut feed = session.feed(start).unwrap();
@@ -91,7 +89,7 @@ fn i18_the_feed_tells_what_happened() {
 
 #[test]
 fn what_is_forgotten_says_so() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     let (first, _) = publish(&session, &app, "v1", 1);
     let then = session.revision().unwrap().revision;
@@ -118,7 +116,7 @@ fn what_is_forgotten_says_so() {
 
 #[test]
 fn what_is_purged_is_gone_from_the_past_too() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     let (manifest, _) = publish(&session, &app, "v1", 1);
     let then = AsOf::Revision(session.revision().unwrap().revision);
@@ -140,7 +138,7 @@ fn what_is_purged_is_gone_from_the_past_too() {
 
 #[test]
 fn history_is_read_in_pages() {
-    let world = World::new();
+    let world = super::world();
     let (session, app) = (world.embedder(), package("app"));
     publish(&session, &app, "v1", 1);
     let head = session.revision().unwrap().revision;

@@ -5,9 +5,9 @@ use artifact::{
     PutManifest, RepositorySettings, Scope, StageSettings, User, UserRole, blocking::Session,
 };
 
-use crate::support::{World, assert_kind, by_tag, bytes, package, page, publish, push, tag};
+use crate::support::{assert_kind, by_tag, bytes, package, page, publish, push, tag};
 
-fn user(world: &World, name: &str, role: UserRole, scope: &str) -> Session {
+fn user(world: &crate::support::World, name: &str, role: UserRole, scope: &str) -> Session {
     let grants = vec![Grant {
         role,
         scope: scope.parse().unwrap(),
@@ -23,7 +23,7 @@ fn user(world: &World, name: &str, role: UserRole, scope: &str) -> Session {
 /// A11: one who may only create moves no tag that is there, and deletes nothing.
 #[test]
 fn a11_a_creator_overwrites_nothing() {
-    let world = World::new();
+    let world = super::world();
     let app = package("app");
     let creator = user(&world, "ci", UserRole::Creator, "default");
     let (first, _) = publish(&creator, &app, "latest", 1);
@@ -63,7 +63,7 @@ impl IntoRef for artifact::Digest {
 /// A1, A2, I11: what one may not read answers like what is not there; who is nobody is asked who.
 #[test]
 fn a1_what_may_not_be_read_is_not_there() {
-    let world = World::new();
+    let world = super::world();
     let embedder = world.embedder();
     let private = "private".parse().unwrap();
     embedder
@@ -125,7 +125,7 @@ fn a1_what_may_not_be_read_is_not_there() {
 
 #[test]
 fn a_list_holds_what_the_grants_show() {
-    let world = World::new();
+    let world = super::world();
     let embedder = world.embedder();
     for name in ["a/one", "b", "c"] {
         let name = name.parse().unwrap();
@@ -161,7 +161,7 @@ fn a_list_holds_what_the_grants_show() {
 /// I12: a decision on roles that have changed since is made again, also in a session that goes on.
 #[test]
 fn i12_a_revoked_right_is_gone_at_once() {
-    let world = World::new();
+    let world = super::world();
     let app = package("app");
     let ann = user(&world, "ann", UserRole::Writer, "");
     publish(&ann, &app, "v1", 1);
@@ -180,7 +180,7 @@ fn i12_a_revoked_right_is_gone_at_once() {
 /// A12: a stage that forbids to delete or to overwrite binds everybody.
 #[test]
 fn a12_a_stage_forbids() {
-    let world = World::new();
+    let world = super::world();
     let (embedder, app) = (world.embedder(), package("app"));
     let (first, _) = publish(&embedder, &app, "v1", 1);
     let strict = StageSettings::from_body(r#"{"delete":false,"overwrite":false}"#).unwrap();
@@ -205,7 +205,7 @@ fn a12_a_stage_forbids() {
 
 #[test]
 fn a_read_only_registry_is_read() {
-    let world = World::new();
+    let world = super::world();
     let (embedder, app) = (world.embedder(), package("app"));
     publish(&embedder, &app, "v1", 1);
     embedder
@@ -230,7 +230,7 @@ fn a_read_only_registry_is_read() {
 /// I14, A34: parallel uploads never go over the quota together, and failures give room back.
 #[test]
 fn i14_a_quota_holds_at_every_instant() {
-    let world = World::new();
+    let world = super::world();
     let (embedder, app) = (world.embedder(), package("app"));
     let settings = RepositorySettings::from_body(r#"{"quota":100000}"#).unwrap();
     embedder
@@ -261,7 +261,7 @@ fn i14_a_quota_holds_at_every_instant() {
 
 #[test]
 fn a_repository_takes_over_what_lies_below_it() {
-    let world = World::new();
+    let world = super::world();
     let embedder = world.embedder();
     let before = package("team/app");
     publish(&embedder, &before, "v1", 1);

@@ -1,0 +1,24 @@
+//! The suite over memory.
+
+use artifact::RegistryParts;
+
+use crate::support::World;
+
+fn world() -> World {
+    world_with(|_| {})
+}
+
+fn world_with(change: impl FnOnce(&mut RegistryParts)) -> World {
+    World::in_memory(change)
+}
+
+#[path = "suite/access.rs"]
+mod access;
+#[path = "suite/artifacts.rs"]
+mod artifacts;
+#[path = "suite/blobs.rs"]
+mod blobs;
+#[path = "suite/collection.rs"]
+mod collection;
+#[path = "suite/history.rs"]
+mod history;
