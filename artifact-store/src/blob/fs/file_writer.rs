@@ -135,7 +135,7 @@ impl BlobWriter for FileWriter {
         let Some(staged) = self.staged.take() else {
             return Ok(());
         };
-        self.shared.run(move |_| staged.remove()).await
+        self.shared.run(move |_| staged.abort()).await
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
 pub(super) fn open_cached(shared: &Shared, name: &FileName) -> Option<Box<dyn VfsFile>> {
     let file = shared.vfs.open_cached(&shared.layout.blob(name))?;
     // After it: a file that was seen before its commit was through must not be told of (BS-1).
-    (!shared.live.has(name)).then_some(file)
+    (!shared.live.hides(name)).then_some(file)
 }
 
 /// Opens a blob's file, or returns `None` when there is no such blob.
@@ -26,7 +26,7 @@ pub(super) fn open(
 ) -> Result<Option<Box<dyn VfsFile>>, StoreError> {
     let path = shared.layout.blob(name);
     let file = shared.vfs.open(&path, OpenMode::Read).map_err(failed)?;
-    Ok(file.filter(|_| !shared.live.has(name)))
+    Ok(file.filter(|_| !shared.live.hides(name)))
 }
 
 /// Deletes the blob or the upload.

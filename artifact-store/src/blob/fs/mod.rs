@@ -14,6 +14,7 @@ mod layout;
 mod live;
 mod local;
 mod open_slot;
+mod origin;
 mod place;
 mod read;
 mod recover;

@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
-    live::{Grip, Presence},
+    live::{Claim, Grip, Presence},
     place::Slot,
     shared::Shared,
 };
@@ -34,7 +34,7 @@ impl SlotLock {
         Ok(Some(Self {
             file: Arc::clone(file),
             range,
-            presence: shared.live.enter(slot.spill()),
+            presence: shared.live.enter(Claim::Bytes(slot.spill())),
         }))
     }
 
@@ -42,8 +42,13 @@ impl SlotLock {
         self.presence.grip()
     }
 
+    /// Says that there is a file which is not to be told of until this is dropped.
+    pub(super) fn hide(&self) {
+        self.presence.hide();
+    }
+
     pub(super) fn is_given_up(&self) -> bool {
-        self.presence.is_dropped()
+        self.presence.is_given_up()
     }
 }
 

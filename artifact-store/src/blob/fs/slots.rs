@@ -6,10 +6,11 @@ use artifact_core::StoreError;
 
 use super::{
     error::failed,
+    live::Presence,
+    origin::{Origin, is_continued},
     place::{BLOCK, Slot},
     shared::Shared,
-    slot_bytes::{bury, copy, is_whole},
-    slot_lock::SlotLock,
+    slot_bytes::{bury, is_whole},
     staged::{Opened, Staged},
     table::{FIRST_BLOCK, Row, State, Table, cached_row_of, row_of},
 };
@@ -122,33 +123,42 @@ fn remove_if_dead(shared: &Shared, file: &dyn VfsFile, slot: &Slot) -> Result<()
     Ok(())
 }
 
-/// Says whether a live writer, of this or another process, holds the slot.
+/// Says whether a live writer, of this or another process, holds the slot or went on from it.
 pub(super) fn is_held(shared: &Shared, slot: &Slot) -> Result<bool, VfsError> {
     let path = shared.layout.segment(slot.segment);
     let Some(file) = shared.vfs.open(&path, OpenMode::Read)? else {
         return Ok(false);
     };
-    Ok(!file.try_lock_range(slot.range(), Hold::Shared)?)
+    Ok(!file.try_lock_range(slot.range(), Hold::Shared)? || is_continued(&*file, slot)?)
 }
 
-/// Copies the first `offset` bytes of a suspended upload to a file of its own, for more will come;
-/// the slot stays, and stays locked while they do.
-pub(super) fn resume(shared: &Arc<Shared>, slot: &Slot, offset: u64) -> Result<Opened, StoreError> {
+/// Copies the first `offset` bytes of a suspended upload to a file of its own, for more will come.
+/// The slot stays for who must fall back to it.
+pub(super) fn resume(
+    shared: &Arc<Shared>,
+    slot: &Slot,
+    offset: u64,
+    presence: Presence,
+) -> Result<Opened, StoreError> {
     let path = shared.layout.segment(slot.segment);
     let Some(file) = shared.vfs.open(&path, OpenMode::Write).map_err(failed)? else {
         return Ok(Opened::Absent);
     };
-    let file: Arc<dyn VfsFile> = file.into();
-    let Some(lock) = SlotLock::try_lock(shared, &file, slot).map_err(failed)? else {
+    // While it is copied, it must not be deleted.
+    let reads = file.try_lock_range(slot.range(), Hold::Shared);
+    if !reads.map_err(failed)? {
+        return Ok(Opened::Held);
+    }
+    let Some(origin) = Origin::lock(file, *slot, presence).map_err(failed)? else {
         return Ok(Opened::Held);
     };
-    let row = row_of(&*file, slot).map_err(failed)?;
+    let row = row_of(origin.file(), slot).map_err(failed)?;
     let fits = |row: &Row| row.state == State::Suspended && u64::from(row.length) >= offset;
     if !row.is_some_and(|row| fits(&row)) {
         return Ok(Opened::Absent);
     }
-    let staged = Staged::create_from(shared, Arc::new(lock))?;
-    if !copy(&*file, slot, staged.file(), offset).map_err(failed)? {
+    let staged = Staged::create_from(shared, origin)?;
+    if !staged.copy_origin(offset).map_err(failed)? {
         return Ok(Opened::Absent);
     }
     Ok(Opened::Staged(Box::new(staged)))

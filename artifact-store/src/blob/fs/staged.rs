@@ -9,7 +9,8 @@ use artifact_core::{Stamp, StoreError};
 
 use super::{
     error::failed,
-    live::{Grip, Presence},
+    live::{Claim, Grip, Presence},
+    origin::Origin,
     place::FileName,
     shared::{Shared, still_there},
     slot_lock::SlotLock,
@@ -33,7 +34,10 @@ pub(super) struct Staged {
     named: AtomicBool,
     // In this order: who waits for the presence to end finds the locks free.
     file: Box<dyn VfsFile>,
+    /// The slot that the upload outgrew.
     slot: Option<Arc<SlotLock>>,
+    /// The slot that the upload was suspended in.
+    origin: Option<Origin>,
     presence: Option<Presence>,
 }
 
@@ -53,17 +57,17 @@ impl Staged {
             let name = FileName::from_random(random);
             Ok(create_locked(shared, &name)?.map(|file| (name, file)))
         })?;
-        let presence = shared.live.enter(name.clone());
-        Ok(Self::new(shared, name, file, None, Some(presence)))
+        let presence = shared.live.enter(Claim::Bytes(name.clone()));
+        presence.hide();
+        let mut staged = Self::new(shared, name, file);
+        staged.presence = Some(presence);
+        Ok(staged)
     }
 
-    /// Makes the file of a new upload that copies what a suspended slot holds, which stays locked.
-    pub(super) fn create_from(
-        shared: &Arc<Shared>,
-        slot: Arc<SlotLock>,
-    ) -> Result<Self, StoreError> {
+    /// Makes the file of an upload that goes on from a slot.
+    pub(super) fn create_from(shared: &Arc<Shared>, origin: Origin) -> Result<Self, StoreError> {
         let mut staged = Self::create(shared)?;
-        staged.slot = Some(slot);
+        staged.origin = Some(origin);
         Ok(staged)
     }
 
@@ -73,11 +77,14 @@ impl Staged {
         name: FileName,
         slot: Arc<SlotLock>,
     ) -> Result<Self, StoreError> {
-        match create_locked(shared, &name).map_err(failed)? {
-            Some(file) => Ok(Self::new(shared, name, file, Some(slot), None)),
-            // Nobody but the holder of the slot's lock makes or takes this name.
-            None => Err(StoreError::Held { key: name.key() }),
-        }
+        let Some(file) = create_locked(shared, &name).map_err(failed)? else {
+            // Nobody but the holder of the slot's lock makes this name.
+            return Err(StoreError::Held { key: name.key() });
+        };
+        slot.hide();
+        let mut staged = Self::new(shared, name, file);
+        staged.slot = Some(slot);
+        Ok(staged)
     }
 
     /// Opens the file of a suspended upload, cut to `offset`.
@@ -85,6 +92,7 @@ impl Staged {
         shared: &Arc<Shared>,
         name: &FileName,
         offset: u64,
+        presence: Presence,
     ) -> Result<Opened, StoreError> {
         let path = shared.layout.staged(name);
         let Some(file) = shared.vfs.open(&path, OpenMode::Write).map_err(failed)? else {
@@ -99,8 +107,9 @@ impl Staged {
         if size < offset {
             return Ok(Opened::Absent);
         }
-        let presence = shared.live.enter(name.clone());
-        let staged = Self::new(shared, name.clone(), file, None, Some(presence));
+        presence.hide();
+        let mut staged = Self::new(shared, name.clone(), file);
+        staged.presence = Some(presence);
         // It was suspended: it stays, whatever becomes of this sitting.
         staged.keep();
         staged.named.store(true, Ordering::Relaxed);
@@ -110,21 +119,25 @@ impl Staged {
         Ok(Opened::Staged(Box::new(staged)))
     }
 
-    fn new(
-        shared: &Arc<Shared>,
-        name: FileName,
-        file: Box<dyn VfsFile>,
-        slot: Option<Arc<SlotLock>>,
-        presence: Option<Presence>,
-    ) -> Self {
+    /// Copies the first `length` bytes of where the upload was suspended; `false` when there are
+    /// fewer.
+    pub(super) fn copy_origin(&self, length: u64) -> Result<bool, VfsError> {
+        match &self.origin {
+            Some(origin) => origin.copy_to(&*self.file, length),
+            None => Ok(length == 0),
+        }
+    }
+
+    fn new(shared: &Arc<Shared>, name: FileName, file: Box<dyn VfsFile>) -> Self {
         Self {
             shared: Arc::clone(shared),
             name,
             discard: AtomicBool::new(true),
             named: AtomicBool::new(false),
             file,
-            slot,
-            presence,
+            slot: None,
+            origin: None,
+            presence: None,
         }
     }
 
@@ -140,12 +153,13 @@ impl Staged {
     pub(super) fn grips(&self) -> Vec<Grip> {
         let own = self.presence.iter().map(Presence::grip);
         own.chain(self.slot.as_ref().map(|slot| slot.grip()))
+            .chain(self.origin.as_ref().map(Origin::grip))
             .collect()
     }
 
     fn is_given_up(&self) -> bool {
         match &self.presence {
-            Some(presence) => presence.is_dropped(),
+            Some(presence) => presence.is_given_up(),
             None => self.slot.as_ref().is_some_and(|slot| slot.is_given_up()),
         }
     }
@@ -190,11 +204,21 @@ impl Staged {
         let directory = shared.layout.shard(&self.name);
         shared.synced(shared.vfs.sync_directory(&directory))?;
         shared.check_sound()?;
+        if let Some(origin) = &self.origin {
+            origin.end();
+        }
         self.file.metadata().map(stamp).map_err(failed)
     }
 
-    /// Takes the file away.
-    pub(super) fn remove(&self) -> Result<(), StoreError> {
+    /// Ends the upload, and takes away what it left.
+    pub(super) fn abort(&self) -> Result<(), StoreError> {
+        if let Some(origin) = &self.origin {
+            origin.end();
+        }
+        self.remove()
+    }
+
+    fn remove(&self) -> Result<(), StoreError> {
         self.keep();
         let path = self.shared.layout.staged(&self.name);
         self.shared.vfs.unlink(&path).map(drop).map_err(failed)

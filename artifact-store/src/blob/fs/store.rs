@@ -20,6 +20,7 @@ use super::{
     file_writer::FileWriter,
     files,
     layout::Layout,
+    live::{Claim, Presence},
     local,
     place::{FileName, Place, Slot},
     read::reader,
@@ -235,11 +236,14 @@ impl BlobStore for FsBlobStore {
         let Some(place) = Place::of(&at.key) else {
             return Ok(None);
         };
-        if self.shared.live.settle(&place.file_name()).await {
+        let (live, name) = (&self.shared.live, place.file_name());
+        let bytes = live.take(Claim::Bytes(name.clone())).await;
+        let upload = live.take(Claim::Continued(name)).await;
+        let (Some(bytes), Some(upload)) = (bytes, upload) else {
             return Err(StoreError::Held { key: at.key });
-        }
+        };
         let offset = at.offset;
-        let open = move |shared: &Arc<Shared>| reopen(shared, &place, offset);
+        let open = move |shared: &Arc<Shared>| reopen(shared, &place, offset, bytes, upload);
         match self.shared.run(open).await? {
             Opened::Absent => Ok(None),
             Opened::Held => Err(StoreError::Held { key: at.key }),
@@ -255,8 +259,10 @@ impl BlobStore for FsBlobStore {
         let Some(place) = Place::of(key) else {
             return Ok(false);
         };
-        if self.shared.live.settle(&place.file_name()).await {
-            return Ok(true);
+        for claim in [Claim::Bytes, Claim::Continued] {
+            if self.shared.live.is_held(&claim(place.file_name())).await {
+                return Ok(true);
+            }
         }
         let ask = move |shared: &Arc<Shared>| {
             if let Place::Slot(slot) = &place
@@ -276,10 +282,12 @@ impl BlobStore for FsBlobStore {
         let Some(place) = Place::of(key) else {
             return Ok(());
         };
-        if self.shared.live.settle(&place.file_name()).await {
+        let claim = Claim::Bytes(place.file_name());
+        let Some(turn) = self.shared.live.take_to_delete(claim).await else {
             return Err(StoreError::Held { key: key.clone() });
-        }
+        };
         let delete = move |shared: &Arc<Shared>| {
+            let _turn = turn;
             if let Place::Slot(slot) = &place
                 && slots::delete(shared, slot)?
             {
@@ -326,9 +334,18 @@ impl LocalBlobs for FsBlobStore {
 }
 
 /// Opens what was suspended at a place. A slot that was outgrown has its bytes in a file.
-fn reopen(shared: &Arc<Shared>, place: &Place, offset: u64) -> Result<Opened, StoreError> {
-    match (Staged::reopen(shared, &place.file_name(), offset)?, place) {
-        (Opened::Absent, Place::Slot(slot)) => slots::resume(shared, slot, offset),
+fn reopen(
+    shared: &Arc<Shared>,
+    place: &Place,
+    offset: u64,
+    bytes: Presence,
+    upload: Presence,
+) -> Result<Opened, StoreError> {
+    match (
+        Staged::reopen(shared, &place.file_name(), offset, bytes)?,
+        place,
+    ) {
+        (Opened::Absent, Place::Slot(slot)) => slots::resume(shared, slot, offset, upload),
         (opened, _) => Ok(opened),
     }
 }

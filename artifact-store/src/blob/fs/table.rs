@@ -183,6 +183,12 @@ fn u32_at(row: &[u8; ROW], at: usize) -> u32 {
     u32::from_le_bytes(bytes.copied().unwrap_or_default())
 }
 
+/// Returns where in the segment the row of a slot is.
+pub(super) fn row_range(slot: &Slot) -> Range<u64> {
+    let start = offset(slot.index);
+    start..start + ROW as u64
+}
+
 fn offset(index: u32) -> u64 {
     BLOCK + u64::from(index) * ROW as u64
 }

@@ -23,7 +23,7 @@ use crate::{
     vfs::{DirEntry, OpenMode, VfsError, VfsFile},
 };
 
-/// How many entries of a directory are looked at before the caller gets them.
+/// How many entries are found before the caller gets them.
 const BATCH: usize = 1000;
 
 /// Lists what the store holds. What dead processes left half done in segments is ended on the way,
@@ -53,13 +53,6 @@ struct Walk {
     present: Option<(Room, Names)>,
 }
 
-#[derive(Clone)]
-enum Room {
-    Blobs(PathBuf),
-    Segments(PathBuf),
-    Staging(PathBuf),
-}
-
 impl Walk {
     fn new(shared: &Shared) -> Self {
         let layout = &shared.layout;
@@ -78,27 +71,33 @@ impl Walk {
 
     /// Returns the next entries; `None` when there are no more.
     fn next(&mut self, shared: &Arc<Shared>) -> Option<Vec<Result<BlobEntry, StoreError>>> {
-        if self.present.is_none() {
-            let room = self.rooms.pop_front()?;
-            match shared.vfs.list(room.path()) {
-                Ok(names) => self.present = Some((room, names)),
-                Err(error) => return Some(vec![Err(failed(error))]),
-            }
-        }
-        let (room, names) = self.present.as_mut()?;
         let mut batch = Vec::new();
-        for _ in 0..BATCH {
+        while batch.len() < BATCH {
+            let Some((room, names)) = &mut self.present else {
+                let Some(room) = self.rooms.pop_front() else {
+                    break;
+                };
+                match shared.vfs.list(room.path()) {
+                    Ok(names) => self.present = Some((room, names)),
+                    Err(error) => batch.push(Err(failed(error))),
+                }
+                continue;
+            };
             match names.next() {
                 Some(Ok(entry)) => room.enter(shared, &entry, &mut batch),
                 Some(Err(error)) => batch.push(Err(failed(error))),
-                None => {
-                    self.present = None;
-                    break;
-                }
+                None => self.present = None,
             }
         }
-        Some(batch)
+        (!batch.is_empty()).then_some(batch)
     }
+}
+
+/// A directory that has entries.
+enum Room {
+    Blobs(PathBuf),
+    Segments(PathBuf),
+    Staging(PathBuf),
 }
 
 impl Room {
@@ -145,7 +144,7 @@ fn file(
     let Some(meta) = shared.vfs.metadata(path).map_err(failed)? else {
         return Ok(None);
     };
-    let staged = staged || shared.live.has(&name);
+    let staged = staged || shared.live.hides(&name);
     Ok(Some(BlobEntry::new(name.key(), meta.size, staged)))
 }
 
