@@ -141,9 +141,10 @@ pub enum Change {
     /// Moves the packages of the default repository whose OCI name lies below this repository into
     /// it, with their tags, manifests, links, leases, pins and uploads. They are there since this
     /// revision: what was stays where it was. Tags go on counting, deleted ones too, from the higher
-    /// of both generations. Content in a package that has the new name already is a conflict
-    /// ([`InUse`](super::index_error::Conflict::InUse)). One event a package that has content or
-    /// uploads. Tags and manifests keep the revision and the times that their records tell.
+    /// of both generations; one that is there under the new name stays as it is. Content in a package
+    /// that has the new name already is a conflict ([`InUse`](super::index_error::Conflict::InUse)).
+    /// One event a package that has content or uploads. Tags and manifests keep the revision and the
+    /// times that their records tell.
     Adopt(RepositoryName),
     /// Deletes the rows of those of the blobs that nothing wants, and puts their keys in the trash.
     /// What is wanted is passed over.

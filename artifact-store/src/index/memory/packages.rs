@@ -138,6 +138,9 @@ impl Edit {
         }
         for (tag, generation, record) in moved {
             let history = self.package(new).tags.entry(tag).or_default();
+            if history.rows.now().is_some() {
+                continue;
+            }
             history.generation = history.generation.max(generation);
             if let Some(mut record) = record {
                 record.generation = history.generation;
