@@ -1,6 +1,7 @@
 //! Conformance suites for backends of artifact.
 #![forbid(unsafe_code)]
 
+pub mod compare;
 mod harness;
 pub mod index;
 pub mod seams;

@@ -109,11 +109,10 @@ async fn dump_package(
     }
 }
 
-/// Asks for everything.
+/// Asks for everything but the feed, which each index prunes in its own time.
 pub(crate) async fn dump_now(index: &dyn ManifestIndex, names: &Names) -> Dump {
     let mut dump = dump_at(index, names, AsOf::Now).await;
     dump.add("head", &index.head().await);
-    dump.add("feed", &index.changes(Revision::ZERO, MANY).await);
     dump.add("rows", &index.blob_rows(all()).await);
     dump.add("uploads", &index.uploads(all()).await);
     dump.add("trash", &index.trash(all()).await);
@@ -143,5 +142,12 @@ pub(crate) async fn dump_now(index: &dyn ManifestIndex, names: &Names) -> Dump {
         let horizon = index.horizon(repository).await;
         dump.add(format!("horizon of {repository}"), &horizon);
     }
+    dump
+}
+
+/// Asks for everything, and for the whole feed.
+pub(crate) async fn dump_all(index: &dyn ManifestIndex, names: &Names) -> Dump {
+    let mut dump = dump_now(index, names).await;
+    dump.add("feed", &index.changes(Revision::ZERO, MANY).await);
     dump
 }

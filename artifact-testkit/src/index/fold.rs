@@ -20,7 +20,8 @@ impl Default for Folds {
 }
 
 impl Folds {
-    fn newest(&self) -> &Fold {
+    /// Returns the state after the last revision that was read.
+    pub(crate) fn newest(&self) -> &Fold {
         self.0.last().expect("the empty state is always there")
     }
 
@@ -73,6 +74,59 @@ pub(crate) struct Fold {
 }
 
 impl Fold {
+    /// Returns the manifests that are there.
+    pub(crate) fn manifests(&self) -> Vec<(PackageRef, Digest)> {
+        self.each(|content| content.manifests.keys().copied())
+    }
+
+    /// Returns the links that are there.
+    pub(crate) fn links(&self) -> Vec<(PackageRef, Digest)> {
+        self.each(|content| content.links.iter().copied())
+    }
+
+    /// Returns the tags that are there.
+    pub(crate) fn tags(&self) -> Vec<(PackageRef, Tag)> {
+        self.each(|content| {
+            let there = content
+                .tags
+                .iter()
+                .filter(|(_, (_, digest))| digest.is_some());
+            there.map(|(tag, _)| tag.clone())
+        })
+    }
+
+    /// Returns the pins that are there.
+    pub(crate) fn pins(&self) -> Vec<(PackageRef, Digest, String)> {
+        let pins = self.each(|content| content.pins.iter().cloned());
+        let flat = pins
+            .into_iter()
+            .map(|(package, (digest, name))| (package, digest, name));
+        flat.collect()
+    }
+
+    /// Returns the blobs that have rows.
+    pub(crate) fn rows(&self) -> Vec<Digest> {
+        self.blobs.keys().copied().collect()
+    }
+
+    /// Returns the blobs whose bytes are at a key, with it.
+    pub(crate) fn keys(&self) -> Vec<(Digest, BlobKey)> {
+        let rows = self.blobs.iter();
+        rows.filter_map(|(digest, (_, key))| Some((*digest, key.clone()?)))
+            .collect()
+    }
+
+    fn each<'a, T, I>(&'a self, items: impl Fn(&'a Content) -> I) -> Vec<(PackageRef, T)>
+    where
+        I: Iterator<Item = T>,
+    {
+        let mut all = Vec::new();
+        for (package, content) in &self.packages {
+            all.extend(items(content).map(|item| (package.clone(), item)));
+        }
+        all
+    }
+
     /// Takes what was committed next.
     ///
     /// # Panics
@@ -202,6 +256,13 @@ impl Fold {
         }
         let new = self.package(package);
         for (tag, (generation, digest)) in moved.tags {
+            if new
+                .tags
+                .get(&tag)
+                .is_some_and(|(_, digest)| digest.is_some())
+            {
+                continue;
+            }
             let counted = new.tags.get(&tag).map_or(Generation::NONE, |(g, _)| *g);
             new.tags.insert(tag, (generation.max(counted), digest));
         }

@@ -16,7 +16,7 @@ use artifact_core::{
 use tokio::sync::Mutex;
 
 use super::{
-    dump::{Dump, Names, dump_at, dump_now},
+    dump::{Dump, Names, dump_all, dump_at},
     fold::Folds,
     goods,
     place::IndexPlace,
@@ -169,7 +169,7 @@ impl IndexKit {
 
     /// Returns all that the index answers now.
     pub(crate) async fn dump(&self) -> Dump {
-        dump_now(&**self.index(), &names()).await
+        dump_all(&**self.index(), &names()).await
     }
 
     /// Returns all that the index answers of a revision.
