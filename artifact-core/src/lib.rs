@@ -59,7 +59,7 @@ pub use model::{
     directory::{
         artifact::{
             CONTENTS_PER_MANIFEST, DirectoryArtifact, DirectoryError, DirectoryRoot,
-            EMPTY_DOCUMENT, check_parts, listing_of,
+            EMPTY_DOCUMENT, PartCheck, listing_of,
         },
         entry::{TreeEntry, TreeNode},
         listing::{DirectoryListing, LISTING_MAX, ListingError, TreeContent},

@@ -166,20 +166,40 @@ pub fn listing_of(first: &Manifest) -> Result<&Descriptor, DirectoryError> {
     Ok(&config.descriptor)
 }
 
-/// Checks that the parts name exactly the contents that the list has, in its order.
-///
-/// # Errors
-/// [`DirectoryError::Part`] with the first part that does not, counted from 0.
-pub fn check_parts(listing: &DirectoryListing, parts: &[Manifest]) -> Result<(), DirectoryError> {
-    let contents = listing.contents();
-    let mut chunks = contents.chunks(CONTENTS_PER_MANIFEST);
-    for (number, part) in parts.iter().enumerate() {
-        let wrong = DirectoryError::Part { part: number };
+/// Checks that the parts of a directory name exactly the contents that its list has, part by part: no
+/// two of them need be at hand at a time.
+#[derive(Debug)]
+pub struct PartCheck<'a> {
+    contents: Vec<TreeContent<'a>>,
+    checked: usize,
+}
+
+impl<'a> PartCheck<'a> {
+    /// Returns the check of the parts of the listed directory.
+    pub fn new(listing: &'a DirectoryListing) -> Self {
+        Self {
+            contents: listing.contents(),
+            checked: 0,
+        }
+    }
+
+    /// Returns how many parts there must be.
+    pub const fn parts(&self) -> usize {
+        let full = self.contents.len().div_ceil(CONTENTS_PER_MANIFEST);
+        if full == 0 { 1 } else { full }
+    }
+
+    /// Checks the next part.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Part`] when it does not name what the list says.
+    pub fn check(&mut self, part: &Manifest) -> Result<(), DirectoryError> {
+        let number = self.checked;
         let mut layers = part
             .references()
             .iter()
             .filter(|named| named.role == Role::Layer);
-        let same = match chunks.next() {
+        let same = match self.contents.chunks(CONTENTS_PER_MANIFEST).nth(number) {
             Some(chunk) => layers
                 .map(|layer| (layer.descriptor.digest, layer.descriptor.size))
                 .eq(chunk.iter().map(|content| (content.digest, content.size))),
@@ -190,13 +210,24 @@ pub fn check_parts(listing: &DirectoryListing, parts: &[Manifest]) -> Result<(),
                         .all(|layer| layer.descriptor.media_type.as_str() == MediaType::OCI_EMPTY)
             }
         };
-        if !same {
-            return Err(wrong);
+        self.checked += 1;
+        if same {
+            Ok(())
+        } else {
+            Err(DirectoryError::Part { part: number })
         }
     }
-    match chunks.next() {
-        Some(_) => Err(DirectoryError::Part { part: parts.len() }),
-        None => Ok(()),
+
+    /// Checks that no part is missing.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Part`] with the first that is.
+    pub fn finish(self) -> Result<(), DirectoryError> {
+        if self.checked == self.parts() {
+            Ok(())
+        } else {
+            Err(DirectoryError::Part { part: self.checked })
+        }
     }
 }
 
@@ -298,6 +329,12 @@ mod tests {
             }
         };
         DirectoryListing::new((0..contents).map(file).collect()).unwrap()
+    }
+
+    fn check_parts(listing: &DirectoryListing, parts: &[Manifest]) -> Result<(), DirectoryError> {
+        let mut check = PartCheck::new(listing);
+        parts.iter().try_for_each(|part| check.check(part))?;
+        check.finish()
     }
 
     fn artifact(contents: usize) -> DirectoryArtifact {
