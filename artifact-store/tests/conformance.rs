@@ -4,6 +4,8 @@
 mod fs;
 #[path = "support/hooked_vfs.rs"]
 mod hooked_vfs;
+#[path = "conformance/sqlite.rs"]
+mod sqlite;
 
 use std::sync::Arc;
 

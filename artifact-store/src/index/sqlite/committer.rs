@@ -111,7 +111,7 @@ impl Committer {
         }
         let locked = match self.lock() {
             Ok(locked) => locked,
-            Err(refusal) => return jobs.into_iter().for_each(|job| job.refuse(&refusal)),
+            Err(refusal) => return refuse_all(jobs, &refusal),
         };
         let (pending, ended) = self.transact(jobs);
         // Others may write before anybody is told: what was committed is durable already.
@@ -141,8 +141,7 @@ impl Committer {
     /// Does jobs in one transaction. Returns the answers, and how it ended.
     fn transact(&mut self, jobs: Vec<Job>) -> (Vec<Pending>, Result<(), Refusal>) {
         let Some(connections) = &self.connections else {
-            jobs.into_iter()
-                .for_each(|job| job.refuse(&Refusal::Closed));
+            refuse_all(jobs, &Refusal::Closed);
             return (Vec::new(), Ok(()));
         };
         let durable = jobs.iter().any(|job| !matches!(job, Job::Note(..)));
@@ -153,11 +152,13 @@ impl Committer {
         };
         if let Err(refusal) = self.begin(conn, durable) {
             roll_back(conn);
-            jobs.into_iter().for_each(|job| job.refuse(&refusal));
+            refuse_all(jobs, &refusal);
             return (Vec::new(), Ok(()));
         }
         let mut batch = Batch::new(conn);
-        jobs.into_iter().for_each(|job| batch.run(job));
+        for job in jobs {
+            batch.run(job);
+        }
         let Ran {
             pending,
             entries,
@@ -201,6 +202,12 @@ impl Committer {
         revisions::head(conn)
             .and_then(|head| journaling::fill_gap(conn, journal, head.revision))
             .map_err(|failure| Refusal::of(&failure.at("filling the journal")))
+    }
+}
+
+fn refuse_all(jobs: Vec<Job>, refusal: &Refusal) {
+    for job in jobs {
+        job.refuse(refusal);
     }
 }
 

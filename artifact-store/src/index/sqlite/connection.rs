@@ -50,18 +50,15 @@ pub(super) enum Purpose {
 /// Opens a connection to an index that is there.
 pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, OpenError> {
     check_library()?;
-    let conn = match purpose {
-        Purpose::Immutable => {
-            refuse_wal(path)?;
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-                | OpenFlags::SQLITE_OPEN_URI
-                | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            Connection::open_with_flags(immutable_uri(path), flags)
-        }
-        _ => {
-            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            Connection::open_with_flags(path, flags)
-        }
+    let conn = if purpose == Purpose::Immutable {
+        refuse_wal(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+            | OpenFlags::SQLITE_OPEN_URI
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(immutable_uri(path), flags)
+    } else {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Connection::open_with_flags(path, flags)
     }
     .map_err(|error| of_sql(error, "opening the index"))?;
     check_format(&conn, path)?;
@@ -153,46 +150,40 @@ fn configure(conn: &Connection, purpose: Purpose) -> Result<(), OpenError> {
     conn.busy_timeout(BUSY)
         .map_err(|error| of_sql(error, "configuring the index"))?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
-    check(
-        "busy_timeout",
-        i64::try_from(BUSY.as_millis()).unwrap_or(i64::MAX),
-        read(conn, "busy_timeout")?,
-    )?;
+    let busy = i64::try_from(BUSY.as_millis()).unwrap_or(i64::MAX);
+    expect(conn, "busy_timeout", &busy)?;
     set(conn, "cache_size", -CACHE_KIB)?;
     set(conn, "mmap_size", 0)?;
     set(conn, "temp_store", 2)?;
     set(conn, "trusted_schema", 0)?;
     set(conn, "cell_size_check", 1)?;
     match purpose {
-        Purpose::Change | Purpose::Note => {
-            let mode: String = conn
-                .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-                .map_err(|error| of_sql(error, "configuring the index"))?;
-            check("journal_mode", "wal".to_owned(), mode)?;
-            check(
-                "journal_mode",
-                "wal".to_owned(),
-                read(conn, "journal_mode")?,
-            )?;
-            check("auto_vacuum", 2, read(conn, "auto_vacuum")?)?;
-            set(
-                conn,
-                "synchronous",
-                if purpose == Purpose::Change { 2 } else { 1 },
-            )?;
-            set(conn, "journal_size_limit", WAL_KEPT)?;
-            set(conn, "secure_delete", 1)?;
+        Purpose::Change | Purpose::Note => configure_writer(conn, purpose),
+        Purpose::Read => {
+            expect(conn, "journal_mode", &String::from("wal"))?;
+            set(conn, "query_only", 1)
         }
-        Purpose::Read | Purpose::Immutable => set(conn, "query_only", 1)?,
+        Purpose::Immutable => set(conn, "query_only", 1),
     }
-    Ok(())
+}
+
+fn configure_writer(conn: &Connection, purpose: Purpose) -> Result<(), OpenError> {
+    conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
+        .map_err(|error| of_sql(error, "configuring the index"))?;
+    expect(conn, "journal_mode", &String::from("wal"))?;
+    expect(conn, "auto_vacuum", &2)?;
+    let full = if purpose == Purpose::Change { 2 } else { 1 };
+    set(conn, "synchronous", full)?;
+    set(conn, "journal_size_limit", WAL_KEPT)?;
+    // What is purged leaves the pages, too.
+    set(conn, "secure_delete", 1)
 }
 
 /// Sets a pragma, and reads it back.
 fn set(conn: &Connection, name: &'static str, value: i64) -> Result<(), OpenError> {
     conn.execute_batch(&format!("PRAGMA {name} = {value}"))
         .map_err(|error| of_sql(error, "configuring the index"))?;
-    check(name, value, read(conn, name)?)
+    expect(conn, name, &value)
 }
 
 fn read<T: FromSql>(conn: &Connection, name: &'static str) -> Result<T, OpenError> {
@@ -200,12 +191,14 @@ fn read<T: FromSql>(conn: &Connection, name: &'static str) -> Result<T, OpenErro
         .map_err(|error| of_sql(error, "reading the settings of the index").into())
 }
 
-fn check<T: PartialEq + ToString>(
+/// Reads a pragma back.
+fn expect<T: FromSql + PartialEq + ToString>(
+    conn: &Connection,
     name: &'static str,
-    wanted: T,
-    found: T,
+    wanted: &T,
 ) -> Result<(), OpenError> {
-    if wanted == found {
+    let found: T = read(conn, name)?;
+    if found == *wanted {
         return Ok(());
     }
     Err(OpenError::Setting {
@@ -270,12 +263,11 @@ mod tests {
     fn i32_a_setting_that_does_not_take_is_an_error() {
         let conn = Connection::open_in_memory().unwrap();
         // A database in memory knows no WAL.
-        assert!(matches!(
-            configure(&conn, Purpose::Change),
-            Err(OpenError::Setting {
-                name: "journal_mode",
-                ..
-            })
-        ));
+        let refused = expect(&conn, "journal_mode", &String::from("wal"));
+        let Err(OpenError::Setting { found, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(found, "memory");
+        assert!(configure_writer(&conn, Purpose::Change).is_err());
     }
 }

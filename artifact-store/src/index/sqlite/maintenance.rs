@@ -1,6 +1,9 @@
 //! What only those ask for who keep the registry's directory: copies, checks, rebuilds.
 
-use std::{path::PathBuf, sync::atomic::Ordering};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
 
 use artifact_core::{Epoch, Head, IndexError, Lease, Revision};
 use rusqlite::{Connection, OpenFlags, backup::Backup};
@@ -34,7 +37,7 @@ impl SqliteIndex {
         let index = self.clone();
         self.blocking("copying the index", move || {
             // Not through the pool, whose transaction a backup could not begin in.
-            index.alone("copying the index", |from| copy(from, to))
+            index.alone("copying the index", |from| copy(from, &to))
         })
         .await
     }
@@ -99,7 +102,7 @@ impl SqliteIndex {
     ///
     /// # Errors
     /// Where the backend fails.
-    pub async fn directory(&self) -> Result<Option<(u64, u64)>, IndexError> {
+    pub fn directory(&self) -> Result<Option<(u64, u64)>, IndexError> {
         self.read("reading the directory", |conn| {
             let sql = "SELECT device, inode FROM meta WHERE one = 1";
             let bits = |row: &rusqlite::Row<'_>, column| {
@@ -178,7 +181,7 @@ impl SqliteIndex {
     }
 }
 
-fn copy(from: &Connection, to: PathBuf) -> Outcome<Head> {
+fn copy(from: &Connection, to: &Path) -> Outcome<Head> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -186,7 +189,7 @@ fn copy(from: &Connection, to: PathBuf) -> Outcome<Head> {
         let text = format!("{} is there already", to.display());
         return Err(backend("copying the index", text).into());
     }
-    let mut target = Connection::open_with_flags(&to, flags)?;
+    let mut target = Connection::open_with_flags(to, flags)?;
     target.execute_batch("PRAGMA synchronous = FULL")?;
     // All pages in one step: between two, a writer would make it begin again.
     Backup::new(from, &mut target)?.step(-1)?;

@@ -92,26 +92,35 @@ impl Writer {
         let first = !std::mem::replace(&mut queue.at_work, true);
         drop(queue);
         if first {
-            let shift = Shift(Arc::clone(&self.shared));
+            let shift = Shift {
+                shared: Arc::clone(&self.shared),
+                ended: false,
+            };
             self.spawn.spawn_blocking(Box::new(move || shift.work()));
         }
     }
 }
 
 /// The time from the first job in an empty queue to the next empty queue.
-struct Shift(Arc<Shared>);
+struct Shift {
+    shared: Arc<Shared>,
+    ended: bool,
+}
 
 impl Shift {
     /// Empties the queue.
-    fn work(self) {
-        let mut committer = self.0.committer.lock();
+    fn work(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut committer = shared.committer.lock();
         loop {
-            let mut queue = self.0.queue.lock();
+            let mut queue = shared.queue.lock();
             let count = queue.jobs.len().min(BATCH);
             let batch: Vec<Job> = queue.jobs.drain(..count).collect();
             if batch.is_empty() {
+                // From here on the next job begins another shift.
                 queue.at_work = false;
-                break;
+                self.ended = true;
+                return;
             }
             drop(queue);
             committer.commit(batch);
@@ -123,13 +132,14 @@ impl Drop for Shift {
     /// Where the work panicked, or never ran, lets go of all who wait: their senders go, so they hear
     /// that the outcome is unknown.
     fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
         if std::thread::panicking() {
-            self.0.committer.lock().poison();
+            self.shared.committer.lock().poison();
         }
-        let mut queue = self.0.queue.lock();
-        if std::thread::panicking() || queue.at_work {
-            queue.at_work = false;
-            queue.jobs.clear();
-        }
+        let mut queue = self.shared.queue.lock();
+        queue.at_work = false;
+        queue.jobs.clear();
     }
 }

@@ -22,17 +22,17 @@ pub(super) fn adopt(tx: &mut Tx<'_>, repository: &RepositoryName) -> Outcome<()>
     for from in packages::of_default_below(tx.conn, repository)? {
         let name: Option<OciName> = from.at.oci_name().parse().ok();
         if let Some(to) = name.and_then(|name| PackageRef::below(repository, &name)) {
-            adopt_package(tx, &from, to)?;
+            adopt_package(tx, &from, &to)?;
         }
     }
     Ok(())
 }
 
 /// Moves what a package has to one that has nothing.
-fn adopt_package(tx: &mut Tx<'_>, from: &Package, to: PackageRef) -> Outcome<()> {
+fn adopt_package(tx: &mut Tx<'_>, from: &Package, to: &PackageRef) -> Outcome<()> {
     let has_content = first_content(tx, from)?.is_some();
     let has_uploads = uploads::any(tx.conn, from)?;
-    let to = packages::intern(tx, &to)?;
+    let to = packages::intern(tx, to)?;
     if let Some(digest) = first_content(tx, &to)?
         && has_content
     {

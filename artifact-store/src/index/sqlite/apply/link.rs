@@ -78,7 +78,7 @@ pub(super) fn pin(tx: &mut Tx<'_>, at: &PackageRef, digest: Digest, name: String
     Ok(())
 }
 
-/// Ends a pin.
+/// Ends a pin, and with its last pin the link that nothing else keeps.
 pub(super) fn unpin(tx: &mut Tx<'_>, at: &PackageRef, digest: Digest, name: String) -> Outcome<()> {
     let package = packages::intern(tx, at)?;
     if !links::remove_pin(tx, &package, &digest, &name)? {
@@ -95,11 +95,9 @@ pub(super) fn unpin(tx: &mut Tx<'_>, at: &PackageRef, digest: Digest, name: Stri
 /// Returns the package, which must have the blob linked.
 fn linked(tx: &Tx<'_>, at: &PackageRef, digest: Digest) -> Outcome<Package> {
     let package = packages::intern(tx, at)?;
-    match links::find(tx.conn, &package, &digest)? {
-        Some(_) => Ok(package),
-        None => {
-            let package = at.clone();
-            Err(Conflict::NotLinked { package, digest }.into())
-        }
+    if links::find(tx.conn, &package, &digest)?.is_some() {
+        return Ok(package);
     }
+    let package = at.clone();
+    Err(Conflict::NotLinked { package, digest }.into())
 }

@@ -5,7 +5,7 @@ mod blob;
 mod collect;
 mod document;
 mod expect;
-mod lease;
+pub(super) mod lease;
 mod link;
 mod manifest;
 pub(super) mod room;

@@ -4,6 +4,6 @@ mod blob;
 mod claim;
 mod lease;
 pub(super) mod one;
-mod prune;
+pub(super) mod prune;
 mod trash;
 mod upload;
