@@ -150,7 +150,7 @@ impl RecordLock {
             let entry = Some(Arc::clone(entry));
             return Ok(Self { id, entry });
         }
-        let file = create(path)?;
+        let file = open_file(path)?;
         let id = FileId::of_file(&file, path)?;
         let entry = Arc::new(Entry {
             path: path.to_owned(),
@@ -338,8 +338,9 @@ impl Wait {
     }
 }
 
+/// Opens a file that holds nothing but locks, and makes it (mode 0600) when it is absent.
 #[cfg(unix)]
-fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
     OpenOptions::new()
         .read(true)
@@ -350,8 +351,9 @@ fn create(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Opens a file that holds nothing but locks, and makes it when it is absent.
 #[cfg(not(unix))]
-fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -368,7 +370,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(20);
 
     fn file(path: &Path) -> File {
-        create(path).unwrap()
+        open_file(path).unwrap()
     }
 
     #[test]
