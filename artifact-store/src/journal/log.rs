@@ -1,6 +1,7 @@
 //! Appends to the journal.
 
 use std::{
+    any::Any,
     path::{Path, PathBuf},
     sync::{Arc, Weak},
     time::Duration,
@@ -37,6 +38,7 @@ const SYNC_AFTER: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Journal {
     inner: Arc<Inner>,
+    kept: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
 }
 
 #[derive(Debug)]
@@ -93,7 +95,14 @@ impl Journal {
                 state: Mutex::default(),
                 background: Mutex::default(),
             }),
+            kept: Mutex::default(),
         })
+    }
+
+    /// Keeps something alive as long as the journal: who writes to the index has the journal longer
+    /// than its connections, so a lock that is kept here is held until they are closed.
+    pub fn keep(&self, kept: Arc<dyn Any + Send + Sync>) {
+        *self.kept.lock() = Some(kept);
     }
 
     /// Says of which registry the journal is, and in which epoch it goes on; files that are begun
@@ -193,6 +202,30 @@ impl Journal {
     pub fn horizon(vfs: &dyn Vfs, directory: &Path) -> Result<Revision, JournalError> {
         let base = Files::list(vfs, directory)?.base;
         Ok(base.map_or(Revision::ZERO, |base| base.revision))
+    }
+
+    /// Returns what the newest file in a directory says of its registry.
+    ///
+    /// # Errors
+    /// Where the file system fails, and [`JournalError::Format`].
+    pub fn identity(vfs: &dyn Vfs, directory: &Path) -> Result<Option<Identity>, JournalError> {
+        let numbers = Files::list(vfs, directory)?.numbers;
+        let newer = numbers
+            .iter()
+            .rev()
+            .map(|number| files::path(directory, *number));
+        for path in newer.chain([files::base_path(directory)]) {
+            let header = match files::open(vfs, &path, OpenMode::Read) {
+                Ok(opened) => opened.map(|opened| opened.header),
+                Err(JournalError::Damaged { .. }) => None,
+                Err(error) => return Err(error),
+            };
+            let registry = header.as_ref().and_then(|header| header.registry);
+            if let (Some(registry), Some(epoch)) = (registry, header.and_then(|h| h.epoch)) {
+                return Ok(Some(Identity::new(registry, epoch)));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns its directory.

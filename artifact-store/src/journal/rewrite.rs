@@ -27,7 +27,7 @@ pub struct ClosedFiles {
     vfs: Arc<dyn Vfs>,
     directory: PathBuf,
     /// Its lock ends when it is closed.
-    _lock: Box<dyn VfsFile>,
+    _lock: Option<Box<dyn VfsFile>>,
 }
 
 /// What a compaction did.
@@ -70,8 +70,17 @@ impl ClosedFiles {
         Ok(Some(Self {
             vfs,
             directory: directory.to_owned(),
-            _lock: lock,
+            _lock: Some(lock),
         }))
+    }
+
+    /// Returns those of a journal that nobody writes to, and nobody can.
+    pub fn of_still(vfs: Arc<dyn Vfs>, directory: &Path) -> Self {
+        Self {
+            vfs,
+            directory: directory.to_owned(),
+            _lock: None,
+        }
     }
 
     /// Makes one base file of all closed files below a horizon, with what is needed to make the
@@ -141,6 +150,53 @@ impl ClosedFiles {
             }
         }
         Ok(rewritten)
+    }
+
+    /// Copies the journal into another directory, up to a revision. Others may append meanwhile.
+    ///
+    /// # Errors
+    /// Where the file system fails; then a part of the copy may be left.
+    pub fn copy_to(&self, target: &Path, through: Revision) -> Result<(), JournalError> {
+        let found = Files::list(&*self.vfs, &self.directory)?;
+        if found.base.is_some() {
+            self.copy(
+                &files::base_path(&self.directory),
+                &files::base_path(target),
+                through,
+            )?;
+        }
+        for number in found.numbers {
+            let path = files::path(&self.directory, number);
+            let later = match files::open(&*self.vfs, &path, OpenMode::Read) {
+                Ok(opened) => opened.is_some_and(|opened| opened.header.after >= through),
+                Err(JournalError::Damaged { .. }) => false,
+                Err(error) => return Err(error),
+            };
+            if !later {
+                self.copy(&path, &files::path(target, number), through)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the lines of a file, those of later entries and a torn tail apart.
+    fn copy(&self, from: &Path, to: &Path, through: Revision) -> Result<(), JournalError> {
+        let Some(mut scan) = self.scan(from)? else {
+            return Ok(());
+        };
+        let mut staged = Staged::empty(&*self.vfs, to.to_owned())?;
+        while let Some(found) = scan.advance()? {
+            let later = match line::read(scan.line()) {
+                Some(Line::Entry(revision, _)) => revision > through,
+                _ => false,
+            };
+            if found.ended && !later {
+                staged.write(scan.line())?;
+                staged.write(b"\n")?;
+            }
+        }
+        staged.finish()?;
+        Ok(())
     }
 
     /// Returns the closed files that end at or below the horizon, and what they end with.
