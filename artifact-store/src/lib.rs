@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 mod blob;
+pub mod home;
 mod index;
 pub mod journal;
 pub mod sys;

@@ -15,6 +15,7 @@ mod live;
 mod local;
 mod open_slot;
 mod origin;
+mod paths;
 mod place;
 mod read;
 mod recover;

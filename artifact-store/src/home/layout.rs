@@ -1,0 +1,125 @@
+//! What is where in a registry's directory.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::vfs::{Vfs, VfsError};
+
+/// The parts of a registry's directory.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    pub(super) const fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Says which registry this is: a directory without it is none.
+    pub(super) fn settings(&self) -> PathBuf {
+        self.root.join("artifact.toml")
+    }
+
+    /// What becomes `artifact.toml` when all else is there: it marks a directory that is being made.
+    pub(super) fn settings_staged(&self) -> PathBuf {
+        self.root.join("artifact.toml.new")
+    }
+
+    pub(super) fn index(&self) -> PathBuf {
+        self.root.join("index.db")
+    }
+
+    /// Where an index is rebuilt before it takes the place of the other.
+    pub(super) fn index_rebuilt(&self) -> PathBuf {
+        self.root.join("index.db.new")
+    }
+
+    /// Where the index goes that was replaced.
+    pub(super) fn index_replaced(&self) -> PathBuf {
+        self.root.join("index.db.replaced")
+    }
+
+    pub(super) fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    /// Held shared by each process that has the registry open, and alone by who rebuilds it.
+    pub(super) fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    pub(super) fn writer_lock(&self) -> PathBuf {
+        self.root.join("writer.lock")
+    }
+
+    /// An entry for each process that has the registry open.
+    pub(super) fn open(&self) -> PathBuf {
+        self.root.join("open")
+    }
+
+    pub(super) fn reserve(&self) -> PathBuf {
+        self.root.join("reserve")
+    }
+
+    pub(super) fn keys(&self) -> PathBuf {
+        self.root.join("keys")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// Makes the directories that are neither the blob store's nor the journal's.
+    pub(super) fn create(&self, vfs: &dyn Vfs) -> Result<(), VfsError> {
+        for directory in [self.open(), self.keys(), self.log()] {
+            vfs.create_directory(&directory, MODE)?;
+        }
+        vfs.sync_directory(&self.root)
+    }
+
+    /// Removes all that [`Layout::create`] and who else makes a registry may have begun.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        for directory in [
+            "blobs", "segments", "staging", "journal", "open", "keys", "log",
+        ] {
+            absent(std::fs::remove_dir_all(self.root.join(directory)))?;
+        }
+        let index = self.index();
+        for file in index_files(&index)
+            .into_iter()
+            .chain([self.writer_lock(), self.reserve()])
+        {
+            absent(std::fs::remove_file(file))?;
+        }
+        Ok(())
+    }
+}
+
+/// The registry is one user's.
+pub(super) const MODE: u32 = 0o700;
+/// Its files, too.
+pub(super) const FILE_MODE: u32 = 0o600;
+
+/// Returns the file of an index and those that SQLite keeps beside it, the index first.
+pub(super) fn index_files(index: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|suffix| {
+        let mut name = index.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    })
+}
+
+/// Takes it for a success when there was nothing.
+pub(super) fn absent(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}

@@ -1,0 +1,39 @@
+//! A registry's directory: made, opened by several processes at once, copied, mended.
+
+mod create;
+mod error;
+#[expect(
+    clippy::module_inception,
+    reason = "the room is named for what stands in it"
+)]
+mod home;
+mod index;
+mod layout;
+mod mend;
+mod note;
+mod open;
+mod open_parts;
+mod options;
+mod parts;
+mod place;
+mod probe;
+mod purges;
+mod rebuild;
+mod replay;
+mod room;
+mod seat;
+mod settings;
+mod snapshot;
+mod store;
+mod transfer;
+mod units;
+mod upkeep;
+mod verify;
+
+pub use error::HomeError;
+pub use home::Home;
+pub use note::Note;
+pub use options::{CreateOptions, OpenOptions};
+pub use rebuild::Rebuilt;
+pub use settings::{FORMAT, Settings};
+pub use snapshot::Snapshot;

@@ -1,0 +1,245 @@
+//! Opening a registry's directory.
+
+use std::{
+    any::Any,
+    path::Path,
+    sync::{Arc, Weak},
+};
+
+use artifact_core::{IndexError, ManifestIndex as _, SpawnExt as _};
+
+use super::{
+    error::HomeError,
+    home::Home,
+    layout::Layout,
+    mend,
+    note::Note,
+    open_parts::{check_registry, find, open_index, open_store, read_settings},
+    options::OpenOptions,
+    parts::{Parts, Writing},
+    place::is_copy,
+    probe,
+    room::Room,
+    seat::{self, Seat},
+    settings::Manifesto,
+    upkeep::Upkeep,
+};
+use crate::{index::sqlite::options::Access, journal::Journal, sys::access};
+
+/// How often an open begins again after it mended what it found.
+const TRIES: usize = 3;
+
+impl Home {
+    /// Opens the registry in a directory, to read and write.
+    ///
+    /// It takes constant time, but for the first open of a copy, whose index is checked, and of an
+    /// index that is behind the journal, which gets what it lacks.
+    ///
+    /// # Errors
+    /// [`HomeError`], with the remedy. Nothing is changed by an open that fails before it mended
+    /// anything.
+    pub async fn open(path: &Path, options: OpenOptions) -> Result<Self, HomeError> {
+        let layout = find(path)?;
+        let manifesto = read_settings(&layout)?;
+        let mut notes = Vec::new();
+        notes.extend(probe::judge(
+            layout.root(),
+            &manifesto.settings.allow_filesystem,
+        )?);
+        notes.extend(permissions(layout.root())?);
+        for _ in 0..TRIES {
+            let seat = Seat::take(&layout)?;
+            let mut shared = seat.shared().await;
+            let parts = shared.as_ref().and_then(Weak::upgrade);
+            if let Some(Ok(parts)) = parts.map(Arc::downcast::<Parts>) {
+                return Ok(Self::new(parts, notes));
+            }
+            let opened = open_parts(&layout, &manifesto, &options, &seat, &mut notes).await?;
+            if let Some(parts) = opened {
+                let any: Arc<dyn Any + Send + Sync> = Arc::<Parts>::clone(&parts);
+                *shared = Some(Arc::downgrade(&any));
+                return Ok(Self::new(parts, notes));
+            }
+            // Nobody may have it open meanwhile, not even this handle.
+            drop(shared);
+            drop(seat);
+            notes.extend(mend::mend(&layout, &manifesto, &options).await?);
+        }
+        Err(HomeError::Unmended {
+            path: layout.root().to_owned(),
+        })
+    }
+
+    /// Opens the registry in a directory to be read only.
+    ///
+    /// It needs no permission to write. Where it has none, it takes no lock and makes no file, and
+    /// it reads the index as one that nobody changes: then a directory that a process has open, or
+    /// whose newest commits are not in the file of the index, is refused.
+    ///
+    /// # Errors
+    /// [`HomeError`], with the remedy.
+    pub fn open_read_only(path: &Path, options: OpenOptions) -> Result<Self, HomeError> {
+        let layout = find(path)?;
+        let manifesto = read_settings(&layout)?;
+        let mut notes = Vec::new();
+        notes.extend(probe::judge(
+            layout.root(),
+            &manifesto.settings.allow_filesystem,
+        )?);
+        let seat = if can_write(&layout) {
+            Some(Seat::take(&layout)?)
+        } else {
+            refuse_unsettled(&layout)?;
+            None
+        };
+        let access = if seat.is_some() {
+            Access::ReadOnly
+        } else {
+            Access::Immutable
+        };
+        let index = open_index(&layout, &options, access, None)
+            .map_err(HomeError::index_open(layout.root()))?;
+        check_registry(&layout, &manifesto, &index)?;
+        let parts = Parts {
+            store: open_store(&layout, &manifesto, &options, true)?,
+            settings: manifesto.settings,
+            options,
+            index,
+            writing: None,
+            seat,
+            process: std::process::id(),
+            engine: parking_lot::Mutex::default(),
+            layout,
+        };
+        Ok(Self::new(Arc::new(parts), notes))
+    }
+}
+
+/// Opens the parts; `None` when something is to be mended before.
+async fn open_parts(
+    layout: &Layout,
+    manifesto: &Manifesto,
+    options: &OpenOptions,
+    seat: &Arc<Seat>,
+    notes: &mut Vec<Note>,
+) -> Result<Option<Arc<Parts>>, HomeError> {
+    let root = layout.root();
+    let journal = Journal::open(Arc::clone(&options.vfs), layout.journal());
+    let journal = Arc::new(journal.map_err(HomeError::journal(root))?);
+    let kept: Arc<dyn Any + Send + Sync> = Arc::<Seat>::clone(seat);
+    journal.keep(kept);
+    // Read before the index is: that is never behind, whoever commits meanwhile.
+    let journaled = journal.last().map_err(HomeError::journal(root))?;
+    let opened = open_index(
+        layout,
+        options,
+        Access::ReadWrite,
+        Some(Arc::clone(&journal)),
+    );
+    let index = match opened {
+        Ok(index) => index,
+        Err(error) if mend::is_malformed(&error) && is_copy(layout)? => return Ok(None),
+        Err(error) => return Err(HomeError::index_open(root)(error)),
+    };
+    check_registry(layout, manifesto, &index)?;
+    let failed = HomeError::index(root);
+    let here = seat.directory();
+    let remembered = match index.directory() {
+        Ok(Some(at)) if at != (here.device, here.inode) => return Ok(None),
+        Ok(remembered) => remembered.is_some(),
+        Err(IndexError::Corrupt { .. }) if is_copy(layout)? => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let head = index.head().await.map_err(&failed)?.revision;
+    if head < journaled {
+        return Ok(None);
+    }
+    journal.set_identity(index.identity());
+    journal.sync_beside(Arc::clone(&options.spawn), Arc::clone(&options.clock));
+    if !remembered || head > journaled {
+        // A change fills the journal up before it is made, and this one changes nothing.
+        let filled = index.remember_directory(here.device, here.inode).await;
+        filled.map_err(&failed)?;
+    }
+    let store = open_store(layout, manifesto, options, false)?;
+    let writing = writing(layout, manifesto, options, journal).await?;
+    if writing.room.misses_reserve() {
+        notes.push(Note::ReserveMissing);
+    }
+    writing.upkeep.end_left_purges(index.clone());
+    Ok(Some(Arc::new(Parts {
+        layout: layout.clone(),
+        settings: manifesto.settings.clone(),
+        options: options.clone(),
+        index,
+        store,
+        writing: Some(writing),
+        seat: Some(Arc::clone(seat)),
+        process: std::process::id(),
+        engine: parking_lot::Mutex::default(),
+    })))
+}
+
+async fn writing(
+    layout: &Layout,
+    manifesto: &Manifesto,
+    options: &OpenOptions,
+    journal: Arc<Journal>,
+) -> Result<Writing, HomeError> {
+    let min_free = manifesto.settings.min_free;
+    let room = Arc::new(Room::new(layout.root(), layout.reserve(), min_free));
+    let upkeep = Upkeep::new(
+        Arc::clone(&options.vfs),
+        Arc::clone(&options.spawn),
+        Arc::clone(&options.rng),
+        journal,
+        layout.writer_lock(),
+        Arc::clone(&room),
+    );
+    let reserve = Arc::clone(&room);
+    let restored = options.spawn.run_blocking(move || reserve.restore()).await;
+    if let Ok(Err(error)) = restored {
+        return Err(HomeError::io("make", &layout.reserve())(error));
+    }
+    Ok(Writing {
+        room,
+        upkeep: Arc::new(upkeep),
+    })
+}
+
+#[cfg(unix)]
+fn permissions(root: &Path) -> Result<Option<Note>, HomeError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let found = std::fs::metadata(root).map_err(HomeError::io("examine", root))?;
+    let mode = found.permissions().mode() & 0o7777;
+    Ok((mode & 0o077 != 0).then_some(Note::Permissions { mode }))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "its twin can fail")]
+fn permissions(_root: &Path) -> Result<Option<Note>, HomeError> {
+    Ok(None)
+}
+
+/// Says whether this process may write to the directory: to its locks, to begin with.
+fn can_write(layout: &Layout) -> bool {
+    let needed = [
+        layout.root().to_owned(),
+        layout.open(),
+        layout.lock(),
+        layout.index(),
+    ];
+    needed.iter().all(|path| access::is_writable(path))
+}
+
+/// Refuses a directory that somebody writes to now, whose locks this process cannot take.
+fn refuse_unsettled(layout: &Layout) -> Result<(), HomeError> {
+    let failed = HomeError::io("look into", layout.root());
+    if seat::any_open(layout).map_err(&failed)? {
+        return Err(HomeError::Unsettled {
+            path: layout.root().to_owned(),
+            processes: seat::processes(layout).map_err(&failed)?,
+        });
+    }
+    Ok(())
+}

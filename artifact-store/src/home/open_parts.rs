@@ -1,0 +1,95 @@
+//! Opens the parts of a directory one by one.
+
+use std::{path::Path, sync::Arc};
+
+use artifact_core::ManifestIndex as _;
+
+use super::{error::HomeError, layout::Layout, options::OpenOptions, settings::Manifesto};
+use crate::{
+    blob::fs::store::{FsBlobStore, FsOptions},
+    index::sqlite::{
+        index::SqliteIndex,
+        options::{Access, OpenError, SqliteOptions},
+    },
+    journal::Journal,
+};
+
+/// Returns the directory's layout, if it is a directory.
+pub(super) fn find(path: &Path) -> Result<Layout, HomeError> {
+    match std::fs::canonicalize(path) {
+        Ok(root) if root.is_dir() => Ok(Layout::new(root)),
+        Ok(_) => Err(HomeError::NotFound {
+            path: path.to_owned(),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(HomeError::NotFound {
+            path: path.to_owned(),
+        }),
+        Err(error) => Err(HomeError::io("find", path)(error)),
+    }
+}
+
+/// Reads `artifact.toml`; a directory without it is no registry.
+pub(super) fn read_settings(layout: &Layout) -> Result<Manifesto, HomeError> {
+    Manifesto::read(&layout.settings())?.ok_or_else(|| HomeError::NotFound {
+        path: layout.root().to_owned(),
+    })
+}
+
+/// Opens the index.
+pub(super) fn open_index(
+    layout: &Layout,
+    options: &OpenOptions,
+    access: Access,
+    journal: Option<Arc<Journal>>,
+) -> Result<SqliteIndex, OpenError> {
+    open_index_at(&layout.index(), layout, options, access, journal)
+}
+
+/// Opens an index that is not, or not yet, in its place.
+pub(super) fn open_index_at(
+    path: &Path,
+    layout: &Layout,
+    options: &OpenOptions,
+    access: Access,
+    journal: Option<Arc<Journal>>,
+) -> Result<SqliteIndex, OpenError> {
+    let spawn = Arc::clone(&options.spawn);
+    let mut opening = SqliteOptions::new(path, layout.writer_lock(), spawn).access(access);
+    opening.journal = journal;
+    SqliteIndex::open(opening)
+}
+
+/// Opens the blob store.
+pub(super) fn open_store(
+    layout: &Layout,
+    manifesto: &Manifesto,
+    options: &OpenOptions,
+    read_only: bool,
+) -> Result<FsBlobStore, HomeError> {
+    let mut opening = FsOptions::new(
+        layout.root(),
+        Arc::clone(&options.vfs),
+        Arc::clone(&options.spawn),
+        Arc::clone(&options.rng),
+    );
+    opening.read_only = read_only;
+    opening.registry = Some(manifesto.registry);
+    FsBlobStore::open(opening).map_err(HomeError::store(layout.root()))
+}
+
+/// Refuses an index of another registry (F26).
+pub(super) fn check_registry(
+    layout: &Layout,
+    manifesto: &Manifesto,
+    index: &SqliteIndex,
+) -> Result<(), HomeError> {
+    let found = index.identity().registry;
+    if found == manifesto.registry {
+        return Ok(());
+    }
+    Err(HomeError::WrongRegistry {
+        path: layout.index(),
+        expected: manifesto.registry,
+        found,
+    })
+}

@@ -1,0 +1,21 @@
+//! A registry's directory, in one process and in several.
+//!
+//! Several processes are real ones: this program starts itself again, with a role (see `child`).
+#![expect(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "what is not there fails the test, and children speak through their output"
+)]
+
+mod basics;
+mod child;
+mod copies;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../support/hooked_vfs.rs"]
+mod hooked_vfs;
+mod processes;
+mod read_only;
+mod rebuild;
+mod snapshot;
+mod support;
