@@ -2,7 +2,7 @@
 
 use artifact_core::Spawn;
 use futures::future::BoxFuture;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Runs work on a tokio runtime that the program has.
 #[derive(Clone, Debug)]
@@ -19,6 +19,13 @@ impl Tokio {
     /// Returns the spawner of the runtime that the caller runs on, if it runs on one.
     pub fn current() -> Option<Self> {
         Handle::try_current().ok().map(Self::new)
+    }
+
+    /// Returns the spawner of the runtime that the caller runs on, if it runs on one whose tasks go
+    /// on while this thread waits.
+    pub(crate) fn current_threaded() -> Option<Self> {
+        let threaded = |own: &Self| own.handle.runtime_flavor() == RuntimeFlavor::MultiThread;
+        Self::current().filter(threaded)
     }
 }
 

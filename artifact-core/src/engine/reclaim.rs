@@ -2,7 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use super::{limits::millis, registry::Inner};
+use super::{
+    limits::millis,
+    registry::{Inner, Registry},
+};
 use crate::{
     contract::{
         change::{Bookkeeping, UploadRecord},
@@ -14,6 +17,17 @@ use crate::{
 };
 
 pub(crate) const PAGE: NonZeroU32 = NonZeroU32::new(1_000).expect("a thousand is not zero");
+
+impl Registry {
+    /// Ends uploads whose process died before they made progress, or whose time is over, and returns
+    /// how many. Each open does so, in proportion to the uploads that are there.
+    ///
+    /// # Errors
+    /// Where a backend fails.
+    pub async fn reclaim(&self) -> Result<u64, Error> {
+        self.inner.reclaim_uploads().await
+    }
+}
 
 impl Inner {
     /// Ends uploads that are over, and returns how many. Their keys go to the trash.

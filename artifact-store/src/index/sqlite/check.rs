@@ -136,3 +136,101 @@ pub(super) fn problems(conn: &Connection) -> Outcome<Vec<String>> {
     }
     Ok(problems)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::sqlite::schema;
+
+    fn tables() -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(schema::CREATE).unwrap();
+        conn
+    }
+
+    #[test]
+    fn empty_tables_agree() {
+        assert_eq!(problems(&tables()).unwrap(), [""; 0]);
+    }
+
+    /// Each rule finds what breaks it.
+    #[test]
+    fn what_is_broken_is_found() {
+        let package = "INSERT INTO repositories (id, name) VALUES (1, 'default');
+            INSERT INTO packages (id, repository, name, repository_id, in_default, oci, manifests)
+            VALUES (1, 'default', 'a', 1, 1, 'a', 0);";
+        let cases = [
+            (
+                "INSERT INTO tags VALUES (1, 'v1', x'01', 1, 1, 1, 1)",
+                "MI-3",
+            ),
+            (
+                "INSERT INTO tags VALUES (1, 'v1', x'01', 1, 1, 1, 1);
+                 INSERT INTO tags_gone VALUES (1, 'v1', 1)",
+                "there and gone",
+            ),
+            (
+                "INSERT INTO links VALUES (1, x'01', NULL, NULL, NULL)",
+                "no blob",
+            ),
+            ("INSERT INTO refs VALUES (1, x'01', x'02', 1, 1)", "a child"),
+            (
+                "INSERT INTO trash VALUES ('k', 1, NULL, NULL);
+                 INSERT INTO blobs (digest, size, key, hashed_at) VALUES (x'01', 1, 'k', 1)",
+                "MI-7",
+            ),
+            (
+                "INSERT INTO manifests (digest, media_type, size, targets, terms, is_index)
+                 VALUES (x'01', 'a/b', 1, x'', x'', 0)",
+                "no bytes",
+            ),
+            (
+                "INSERT INTO contents (digest, bytes) VALUES (x'01', x'')",
+                "belong to none",
+            ),
+            (
+                "INSERT INTO manifests (digest, media_type, size, targets, terms, is_index, uses)
+                 VALUES (x'01', 'a/b', 1, x'', x'', 0, 3)",
+                "the uses",
+            ),
+            (
+                "UPDATE packages SET manifests = 2",
+                "of a package are miscounted",
+            ),
+            (
+                "INSERT INTO charges VALUES (1, x'01', 2, 5)",
+                "charge is miscounted",
+            ),
+            (
+                "INSERT INTO blobs (digest, size, key, hashed_at) VALUES (x'01', 1, 'k', 1);
+                 INSERT INTO links VALUES (1, x'01', NULL, NULL, NULL)",
+                "a charge is wrong",
+            ),
+            (
+                "INSERT INTO scopes (path, charged) VALUES ('', 5)",
+                "a usage",
+            ),
+            (
+                "INSERT INTO blobs (digest, size, key, hashed_at) VALUES (x'01', 1, 'k', 1)",
+                "I9",
+            ),
+            ("INSERT INTO review VALUES (x'01')", "is not there"),
+            ("INSERT INTO pins VALUES (1, x'01', 'p')", "holds no link"),
+            (
+                "INSERT INTO revisions (rev, time) VALUES (1, 9), (2, 9)",
+                "MI-11",
+            ),
+        ];
+        for (broken, told) in cases {
+            let conn = tables();
+            conn.execute_batch(package).unwrap();
+            conn.execute_batch(broken).unwrap();
+            let found = problems(&conn).unwrap();
+            assert!(
+                found.iter().any(|line| line.contains(told)),
+                "{told}: {found:?}"
+            );
+        }
+        assert_eq!(cases.len(), RULES.len());
+    }
+}

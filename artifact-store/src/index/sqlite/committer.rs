@@ -150,7 +150,9 @@ impl Committer {
         } else {
             &connections.note
         };
-        if let Err(refusal) = self.begin(conn, durable) {
+        // Maintenance needs no journal: it may be what brings the index to where that is.
+        let journaled = jobs.iter().any(|job| matches!(job, Job::Apply(..)));
+        if let Err(refusal) = self.begin(conn, journaled) {
             roll_back(conn);
             refuse_all(jobs, &refusal);
             return (Vec::new(), Ok(()));
@@ -189,14 +191,14 @@ impl Committer {
     }
 
     /// Begins a transaction, and sees that it may write.
-    fn begin(&self, conn: &Connection, durable: bool) -> Result<(), Refusal> {
+    fn begin(&self, conn: &Connection, journaled: bool) -> Result<(), Refusal> {
         run(conn, "BEGIN IMMEDIATE", [])
             .map_err(|error| Refusal::of(&of_sql(error, "beginning a transaction")))?;
         let found = connection::identity(conn).map_err(|error| Refusal::of(&error))?;
         if found.epoch != Epoch::new(self.epoch.load(Ordering::Acquire)) {
             return Err(Refusal::StaleEpoch(found.epoch));
         }
-        let Some(journal) = self.journal.as_ref().filter(|_| durable) else {
+        let Some(journal) = self.journal.as_ref().filter(|_| journaled) else {
             return Ok(());
         };
         revisions::head(conn)
@@ -229,5 +231,121 @@ fn roll_back(conn: &Connection) {
     if !conn.is_autocommit() {
         // A transaction that does not end here ends with its connection.
         let _ended = run(conn, "ROLLBACK", []);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use artifact_core::{
+        Actor, Change, ChangeSet, Committed, DocumentKey, Principal, RegistryId, Timestamp,
+    };
+    use futures::channel::oneshot;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::index::sqlite::options::NewIndex;
+
+    struct Bench {
+        directory: TempDir,
+        committer: Committer,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("index.db");
+            let new = NewIndex::new(RegistryId::from_random([1; 16]));
+            connection::create(&path, new.registry, new.epoch, new.page_size).unwrap();
+            let lock = directory.path().join("writer.lock");
+            let epoch = Arc::new(AtomicU64::new(new.epoch.get()));
+            let committer = Committer::open(&path, &lock, None, epoch).unwrap();
+            Self {
+                directory,
+                committer,
+            }
+        }
+
+        /// Commits a batch of documents, and returns the answers.
+        fn commit(&mut self, bodies: &[&str]) -> Vec<Result<Committed, IndexError>> {
+            let mut waiting = Vec::new();
+            let jobs = bodies.iter().enumerate().map(|(number, body)| {
+                let (answer, answered) = oneshot::channel();
+                waiting.push(answered);
+                let key: DocumentKey = format!("user:u{number}").parse().unwrap();
+                let actor = Actor::new(Principal::System, None);
+                let set = ChangeSet::new(actor, Timestamp::from_millis(1))
+                    .change(Change::PutDocument(key, (*body).to_owned()));
+                Job::Apply(set, answer)
+            });
+            let jobs = jobs.collect();
+            self.committer.commit(jobs);
+            let answers = waiting.into_iter();
+            answers
+                .map(|mut answered| answered.try_recv().unwrap().unwrap())
+                .collect()
+        }
+
+        fn change(&self) -> &Connection {
+            &self.committer.connections.as_ref().unwrap().change
+        }
+
+        fn head(&self) -> u64 {
+            let path = self.directory.path().join("index.db");
+            let conn = connection::open(&path, Purpose::Read).unwrap();
+            revisions::head(&conn).unwrap().revision.get()
+        }
+    }
+
+    /// I21: after a commit that failed with an outcome that nobody knows, nothing more is
+    /// acknowledged, and no lock is kept from others.
+    #[test]
+    fn i21_a_failed_commit_poisons() {
+        let mut bench = Bench::new();
+        assert!(bench.commit(&["a"])[0].is_ok());
+        let connections = bench.committer.connections.as_mut().unwrap();
+        connections.change.commit_hook(Some(|| true)).unwrap();
+        for answer in bench.commit(&["b", "c"]) {
+            assert!(
+                matches!(answer, Err(IndexError::Backend { .. })),
+                "{answer:?}"
+            );
+        }
+        assert_eq!(bench.head(), 1);
+        for answer in bench.commit(&["d"]) {
+            assert!(
+                matches!(answer, Err(IndexError::Poisoned { .. })),
+                "{answer:?}"
+            );
+        }
+        let path = bench.directory.path().join("index.db");
+        let other = connection::open(&path, Purpose::Change).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE; COMMIT").unwrap();
+    }
+
+    /// F8: a full disk refuses what finds no room, keeps what was there, and poisons nothing.
+    #[test]
+    fn f8_no_space_is_told_and_passes() {
+        let mut bench = Bench::new();
+        assert!(bench.commit(&["a"])[0].is_ok());
+        let pages: i64 = bench
+            .change()
+            .query_row("PRAGMA page_count", [], |row| row.get(0))
+            .unwrap();
+        let limit = |bench: &Bench, pages: i64| {
+            let sql = format!("PRAGMA max_page_count = {pages}");
+            bench.change().query_row(&sql, [], |_| Ok(())).unwrap();
+        };
+        limit(&bench, pages + 2);
+        let long = "x".repeat(60_000);
+        let answers = bench.commit(&["b", &long, "c"]);
+        assert!(
+            matches!(answers[1], Err(IndexError::NoSpace { .. })),
+            "{answers:?}"
+        );
+        let made = answers.iter().filter(|answer| answer.is_ok()).count() as u64;
+        assert_eq!(bench.head(), 1 + made);
+        limit(&bench, 1_000_000);
+        assert!(bench.commit(&[&long])[0].is_ok());
+        assert_eq!(bench.head(), 2 + made);
     }
 }

@@ -136,13 +136,16 @@ impl SqliteIndex {
     /// # Errors
     /// Where the backend fails.
     pub async fn checkpoint(&self, free_pages: u32) -> Result<(), IndexError> {
-        let vacuum = move |conn: &Connection| {
-            // It frees a page a step.
-            let sql = format!("PRAGMA incremental_vacuum({free_pages})");
-            all(conn, &sql, [], |_| Ok(()))?;
-            Ok(0)
-        };
-        self.writer()?.work(Box::new(vacuum)).await?;
+        // To SQLite no pages would mean all.
+        if free_pages > 0 {
+            let vacuum = move |conn: &Connection| {
+                // It frees a page a step.
+                let sql = format!("PRAGMA incremental_vacuum({free_pages})");
+                all(conn, &sql, [], |_| Ok(()))?;
+                Ok(0)
+            };
+            self.writer()?.work(Box::new(vacuum)).await?;
+        }
         let index = self.clone();
         self.blocking("a checkpoint", move || {
             index.alone("a checkpoint", |conn| {
