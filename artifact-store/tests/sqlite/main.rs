@@ -1,0 +1,14 @@
+//! The durable index, beside what every index must keep: against the model, over crashes of its
+//! handle, and in what only a directory's keeper asks of it.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "what is not there fails the test"
+)]
+
+mod compare;
+mod durable;
+mod goods;
+mod keeper;
+mod model;
+mod refuse;
