@@ -14,7 +14,7 @@ pub type Graph = BTreeMap<Module, BTreeSet<Module>>;
 
 /// Returns the text without its tests and comments.
 pub fn code(text: &str) -> String {
-    let body = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    let body = text.split("\nmod tests {").next().unwrap_or(text);
     let is_code = |line: &&str| !line.trim_start().starts_with("//");
     body.lines().filter(is_code).collect::<Vec<_>>().join("\n")
 }

@@ -161,7 +161,7 @@ fn documents_name_what_is_there() {
     assert!(missing.is_empty(), "named and not there: {missing:#?}");
 }
 
-/// A file above 600 lines holds more than one noun.
+/// A file of more than 500 lines, its tests apart, holds more than one noun.
 #[test]
 fn files_are_short_enough_to_know() {
     let mut long = Vec::new();
@@ -174,8 +174,9 @@ fn files_are_short_enough_to_know() {
         "artifact-testkit",
     ] {
         for file in sources(&root().join(name)) {
-            let lines = fs::read_to_string(&file).unwrap().lines().count();
-            if lines > 600 {
+            let text = fs::read_to_string(&file).unwrap();
+            let lines = text.split("\nmod tests {").next().map_or(0, |code| code.lines().count());
+            if lines > 500 {
                 long.push(format!("{}: {lines}", file.display()));
             }
         }
