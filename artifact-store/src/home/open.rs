@@ -14,7 +14,7 @@ use super::{
     layout::Layout,
     mend,
     note::Note,
-    open_parts::{check_registry, find, open_index, open_store, read_settings},
+    open_parts::{check_registry, fill_journal, find, open_index, open_store, read_settings},
     options::OpenOptions,
     parts::{Parts, Writing},
     place::is_copy,
@@ -156,10 +156,12 @@ async fn open_parts(
     }
     journal.set_identity(index.identity());
     journal.sync_beside(Arc::clone(&options.spawn), Arc::clone(&options.clock));
-    if !remembered || head > journaled {
-        // A change fills the journal up before it is made, and this one changes nothing.
-        let filled = index.remember_directory(here.device, here.inode).await;
-        filled.map_err(&failed)?;
+    if !remembered {
+        let known = index.remember_directory(here.device, here.inode).await;
+        known.map_err(&failed)?;
+    }
+    if head > journaled {
+        fill_journal(&index, options).await.map_err(&failed)?;
     }
     let store = open_store(layout, manifesto, options, false)?;
     let writing = writing(layout, manifesto, options, journal).await?;

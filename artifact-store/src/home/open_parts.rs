@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use artifact_core::ManifestIndex as _;
+use artifact_core::{Actor, ChangeSet, IndexError, ManifestIndex as _, Principal};
 
 use super::{error::HomeError, layout::Layout, options::OpenOptions, settings::Manifesto};
 use crate::{
@@ -92,4 +92,15 @@ pub(super) fn check_registry(
         expected: manifesto.registry,
         found,
     })
+}
+
+/// Has the journal filled up to the newest revision: that is done before each change, also before
+/// one that changes nothing.
+pub(super) async fn fill_journal(
+    index: &SqliteIndex,
+    options: &OpenOptions,
+) -> Result<(), IndexError> {
+    let actor = Actor::new(Principal::System, None);
+    let nothing = ChangeSet::new(actor, options.clock.now());
+    index.apply(nothing).await.map(drop)
 }

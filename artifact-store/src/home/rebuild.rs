@@ -12,7 +12,9 @@ use super::{
     error::HomeError,
     home::Home,
     layout::{Layout, absent, index_files},
-    open_parts::{check_registry, find, open_index, open_index_at, open_store, read_settings},
+    open_parts::{
+        check_registry, fill_journal, find, open_index, open_index_at, open_store, read_settings,
+    },
     options::OpenOptions,
     place::{mark_place, place},
     replay, seat,
@@ -182,8 +184,7 @@ async fn keep_more(
     if let (true, Ok(head)) = (whole, head) {
         if head > before {
             // Fills the journal up; where that fails, the comparison below says what is missing.
-            let here = place(layout)?;
-            let _filled = index.remember_directory(here.device, here.inode).await;
+            let _filled = fill_journal(&index, options).await;
         }
         let reached = journal.last().map_err(HomeError::journal(root))?;
         if reached < head || lacks(layout, options)? {

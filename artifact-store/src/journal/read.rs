@@ -25,7 +25,7 @@ use crate::vfs::{OpenMode, Vfs};
 pub struct Entries {
     vfs: Arc<dyn Vfs>,
     waiting: VecDeque<PathBuf>,
-    open: Option<(PathBuf, Scan)>,
+    open: Option<OpenFile>,
     /// Revisions up to this one are passed over.
     after: Revision,
     /// The newest revision that was read, or that a header speaks of.
@@ -36,6 +36,16 @@ pub struct Entries {
     queued: Option<Result<JournalEntry, JournalError>>,
     identity: Option<Identity>,
     ended: bool,
+}
+
+#[derive(Debug)]
+struct OpenFile {
+    path: PathBuf,
+    scan: Scan,
+    /// Whether it leaves revisions out.
+    is_base: bool,
+    /// The newest revision of it so far, or before it, where that is known.
+    newest: Option<Revision>,
 }
 
 /// Where a journal ends before its last file does.
@@ -109,32 +119,41 @@ impl Entries {
             if self.open.is_none() && !self.open_next()? {
                 return Ok(None);
             }
-            let Some((path, scan)) = &mut self.open else {
+            let Some(file) = &mut self.open else {
                 return Ok(None);
             };
-            let Some(found) = scan.advance()? else {
+            let Some(found) = file.scan.advance()? else {
                 self.open = None;
                 continue;
             };
-            let read = if found.ended {
-                line::read(scan.line())
-            } else {
-                None
-            };
-            let entry = match read {
+            let line = Some(file.scan.line()).filter(|_| found.ended);
+            let entry = match line.and_then(line::read) {
                 Some(Line::Header(_)) => continue,
-                Some(Line::Entry(revision, _)) if revision <= self.after.max(self.last) => continue,
                 Some(Line::Entry(revision, json)) => {
+                    let before = file.newest.replace(revision).filter(|_| !file.is_base);
+                    if revision <= self.after.max(self.last) {
+                        continue;
+                    }
                     self.last = revision;
-                    JournalEntry::from_json(json).ok()
+                    let gap = before.filter(|before| revision > before.next());
+                    JournalEntry::from_json(json).ok().map(|entry| (entry, gap))
                 }
                 None => None,
             };
-            if entry.is_some() {
-                return Ok(entry);
+            let path = file.path.clone();
+            match entry {
+                // What is missing behind a damaged line is what was in it.
+                Some((entry, Some(after))) if self.suspect.is_none() => {
+                    let next = entry.revision();
+                    self.queued = Some(Ok(entry));
+                    return Err(JournalError::Gap { path, after, next });
+                }
+                Some((entry, _)) => return Ok(Some(entry)),
+                None => {
+                    let offset = found.offset;
+                    self.suspect.get_or_insert(TornTail { path, offset });
+                }
             }
-            let (path, offset) = (path.clone(), found.offset);
-            self.suspect.get_or_insert(TornTail { path, offset });
         }
     }
 
@@ -144,24 +163,32 @@ impl Entries {
             return Ok(false);
         };
         let before = self.last.max(self.after);
-        let (file, after) = match files::open(&*self.vfs, &path, OpenMode::Read) {
+        let (file, after, is_base) = match files::open(&*self.vfs, &path, OpenMode::Read) {
             Ok(Some(Opened { file, header })) => {
                 if let (Some(registry), Some(epoch)) = (header.registry, header.epoch) {
                     self.identity = Some(Identity::new(registry, epoch));
                 }
                 // A base begins at the beginning, and leaves revisions out.
-                (file, header.base.map_or(header.after, |_| Revision::ZERO))
+                match header.base {
+                    Some(_) => (file, None, true),
+                    None => (file, Some(header.after), false),
+                }
             }
             // What is readable behind a damaged header is read; the header's line is a damaged one.
             Err(JournalError::Damaged { .. }) => match self.vfs.open(&path, OpenMode::Read)? {
-                Some(file) => (file.into(), Revision::ZERO),
+                Some(file) => (file.into(), None, false),
                 None => return Ok(true),
             },
             Ok(None) => return Ok(true),
             Err(error) => return Err(error),
         };
-        self.open = Some((path.clone(), Scan::new(file, 0)));
-        if after > before {
+        self.open = Some(OpenFile {
+            path: path.clone(),
+            scan: Scan::new(file, 0),
+            is_base,
+            newest: after,
+        });
+        if let Some(after) = after.filter(|after| *after > before) {
             self.last = after;
             let next = after.next();
             return Err(JournalError::Gap {

@@ -150,7 +150,14 @@ async fn many_open_at_once_and_share() {
 async fn i25_a_newer_format_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("registry");
-    drop(Home::create(&path, creation()).await.unwrap());
+    Home::create(&path, creation())
+        .await
+        .unwrap()
+        .close()
+        .await
+        .unwrap();
+    let entries = || fs::read_dir(path.join("open")).unwrap().count();
+    eventually("the entry is gone", || entries() == 0);
     let settings = path.join("artifact.toml");
     let newer = fs::read_to_string(&settings)
         .unwrap()
