@@ -32,10 +32,8 @@ impl Credentials {
     pub fn of(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
-            return match headers.contains_key(AUTHORIZATION) {
-                true => Self::Unreadable,
-                false => Self::None,
-            };
+            let any = headers.contains_key(AUTHORIZATION);
+            return if any { Self::Unreadable } else { Self::None };
         };
         let Some((scheme, rest)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else {
             return Self::Unreadable;

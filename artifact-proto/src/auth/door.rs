@@ -162,16 +162,13 @@ impl Door {
         let found = name
             .zip(record)
             .map(|(name, (_, generation))| (name, generation));
-        match found.filter(|_| right) {
-            Some(found) => {
-                self.metrics.login(Login::Accepted);
-                Ok(Some(found))
-            }
-            None => {
-                self.metrics.login(Login::Refused);
-                Err(NotAdmitted::Unknown)
-            }
-        }
+        let found = found.filter(|_| right);
+        self.metrics.login(if found.is_some() {
+            Login::Accepted
+        } else {
+            Login::Refused
+        });
+        found.map(Some).ok_or(NotAdmitted::Unknown)
     }
 
     async fn bearer(&self, text: &str) -> Result<Caller, NotAdmitted> {
@@ -310,13 +307,13 @@ fn needed(action: Actions) -> Action {
 }
 
 fn bearer_challenge(origin: &str, scope: Option<&Scope>, error: Option<&str>) -> HeaderValue {
-    let mut text = format!("Bearer realm=\"{origin}/token\",service=\"{SERVICE}\"");
-    if let Some(scope) = scope {
-        text.push_str(&format!(",scope=\"{scope}\""));
-    }
-    if let Some(error) = error {
-        text.push_str(&format!(",error=\"{error}\""));
-    }
+    let scope = scope
+        .map(|scope| format!(",scope=\"{scope}\""))
+        .unwrap_or_default();
+    let error = error
+        .map(|error| format!(",error=\"{error}\""))
+        .unwrap_or_default();
+    let text = format!("Bearer realm=\"{origin}/token\",service=\"{SERVICE}\"{scope}{error}");
     // An origin is an authority, and scopes are names: neither has what a header may not hold.
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer"))
 }

@@ -102,9 +102,8 @@ async fn by_form(
         one("password")?.unwrap_or_default(),
     );
     let credentials = match one("grant_type")? {
-        Some("password") => named,
         None if named == Credentials::None => Credentials::of(&parts.headers),
-        None => named,
+        None | Some("password") => named,
         Some(_) => {
             let words = "tokens are given for grant_type=password";
             return Err(Refusal::new(

@@ -211,7 +211,7 @@ impl Metrics {
         }
     }
 
-    /// Returns all metrics in the text format of OpenMetrics.
+    /// Returns all metrics in the text format of `OpenMetrics`.
     pub fn expose(&self, pool: &TransferPool, read_only: bool) -> String {
         let size = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
         self.pool_size.set(size(pool.size()));

@@ -333,8 +333,9 @@ impl From<&RouteError> for Refusal {
         let bad = StatusCode::BAD_REQUEST;
         match error {
             RouteError::Digest(_) => Self::new(bad, Code::DigestInvalid, story(error)),
-            RouteError::Encoding => Self::new(bad, Code::NameInvalid, story(error)),
-            RouteError::Name(_) => Self::new(bad, Code::NameInvalid, story(error)),
+            RouteError::Encoding | RouteError::Name(_) => {
+                Self::new(bad, Code::NameInvalid, story(error))
+            }
             RouteError::Tag(_) => Self::new(bad, Code::ManifestInvalid, story(error)),
             RouteError::NotFound => {
                 Self::new(StatusCode::NOT_FOUND, Code::NameUnknown, story(error))
@@ -397,177 +398,150 @@ mod tests {
         Digest::Sha256([7; 32])
     }
 
-    fn of(error: &Error, noun: Noun) -> (u16, &'static str) {
+    #[track_caller]
+    fn check(error: &Error, noun: Noun, status: u16, code: &str) {
         let refusal = Refusal::of(error, noun);
-        (refusal.status.as_u16(), refusal.code.as_str())
+        let told = (refusal.status.as_u16(), refusal.code.as_str());
+        assert_eq!(told, (status, code), "{error:?} of {noun:?}");
+    }
+
+    fn backend() -> artifact_core::BoxError {
+        std::io::Error::other("canary").into()
     }
 
     #[test]
-    fn each_failure_has_the_status_and_code_of_the_specification() {
-        let denied = || "x".to_owned();
-        let usage = Usage::new(5, 3);
-        let backend = || std::io::Error::other("canary").into();
-        let cases = [
+    fn what_is_missing_has_the_code_of_its_noun() {
+        for (what, noun, status, code) in [
+            (What::Blob, Noun::Blob, 404, "BLOB_UNKNOWN"),
+            (What::Tag, Noun::Manifest, 404, "MANIFEST_UNKNOWN"),
+            (What::Package, Noun::Package, 404, "NAME_UNKNOWN"),
+            (What::Package, Noun::Publication, 404, "NAME_UNKNOWN"),
             (
-                Error::not_found(What::Blob, 1),
-                Noun::Blob,
-                (404, "BLOB_UNKNOWN"),
-            ),
-            (
-                Error::not_found(What::Tag, 1),
-                Noun::Manifest,
-                (404, "MANIFEST_UNKNOWN"),
-            ),
-            (
-                Error::not_found(What::Package, 1),
-                Noun::Package,
-                (404, "NAME_UNKNOWN"),
-            ),
-            (
-                Error::not_found(What::Package, 1),
+                What::Manifest,
                 Noun::Publication,
-                (404, "NAME_UNKNOWN"),
+                400,
+                "MANIFEST_BLOB_UNKNOWN",
             ),
-            (
-                Error::not_found(What::Manifest, 1),
-                Noun::Publication,
-                (400, "MANIFEST_BLOB_UNKNOWN"),
-            ),
-            (
-                Error::not_found(What::Upload, 1),
-                Noun::Upload,
-                (404, "BLOB_UPLOAD_UNKNOWN"),
-            ),
-            (
-                Error::BlobUnknown { digest: digest() },
-                Noun::Publication,
-                (400, "MANIFEST_BLOB_UNKNOWN"),
-            ),
-            (Error::Unauthenticated, Noun::Blob, (401, "UNAUTHORIZED")),
-            (
-                Error::invalid("x"),
-                Noun::Publication,
-                (400, "MANIFEST_INVALID"),
-            ),
-            (
-                Error::DigestMismatch {
-                    expected: digest(),
-                    actual: digest(),
-                },
-                Noun::Upload,
-                (400, "DIGEST_INVALID"),
-            ),
-            (
-                Error::Size {
-                    digest: digest(),
-                    said: 1,
-                    actual: 2,
-                },
-                Noun::Publication,
-                (400, "MANIFEST_INVALID"),
-            ),
-            (
-                Error::Denied { reason: denied() },
-                Noun::Upload,
-                (403, "DENIED"),
-            ),
-            (
-                Error::Quota {
-                    scope: artifact_core::Scope::all(),
-                    usage,
-                    limit: 7,
-                },
-                Noun::Upload,
-                (403, "DENIED"),
-            ),
-            (
-                Error::Precondition { what: denied() },
-                Noun::Publication,
-                (412, "DENIED"),
-            ),
-            (
-                Error::TooLarge {
-                    what: "x",
-                    size: 2,
-                    limit: 1,
-                },
-                Noun::Publication,
-                (413, "MANIFEST_INVALID"),
-            ),
-            (
-                Error::TooLarge {
-                    what: "x",
-                    size: 2,
-                    limit: 1,
-                },
-                Noun::Upload,
-                (413, "SIZE_INVALID"),
-            ),
-            (Error::Range { size: 3 }, Noun::Blob, (416, "UNSUPPORTED")),
-            (
-                Error::Named {
-                    digest: digest(),
-                    by: digest(),
-                },
-                Noun::Blob,
-                (405, "UNSUPPORTED"),
-            ),
-            (
-                Error::Unsupported { what: denied() },
-                Noun::Manifest,
-                (405, "UNSUPPORTED"),
-            ),
-            (
-                Error::ReadOnly { reason: denied() },
-                Noun::Upload,
-                (503, "UNAVAILABLE"),
-            ),
-            (
-                Error::Index(IndexError::Busy),
-                Noun::Upload,
-                (503, "UNAVAILABLE"),
-            ),
-            (
-                Error::Index(IndexError::NoSpace {
-                    backend: "x",
-                    operation: "y",
-                    source: backend(),
-                }),
-                Noun::Upload,
-                (507, "UNAVAILABLE"),
-            ),
-            (
-                Error::Store(StoreError::Unavailable {
-                    backend: "x",
-                    operation: "y",
-                    source: backend(),
-                }),
-                Noun::Blob,
-                (503, "UNAVAILABLE"),
-            ),
-            (
-                Error::Store(StoreError::Backend {
-                    backend: "x",
-                    operation: "y",
-                    source: backend(),
-                }),
-                Noun::Blob,
-                (500, "UNKNOWN"),
-            ),
-            (
-                Error::Corrupt { digest: digest() },
-                Noun::Blob,
-                (500, "UNKNOWN"),
-            ),
-            (
-                Error::Purged { digest: digest() },
-                Noun::Blob,
-                (404, "BLOB_UNKNOWN"),
-            ),
-        ];
-        for (error, noun, expected) in cases {
-            assert_eq!(of(&error, noun), expected, "{error:?} of {noun:?}");
+            (What::Upload, Noun::Upload, 404, "BLOB_UPLOAD_UNKNOWN"),
+        ] {
+            check(&Error::not_found(what, 1), noun, status, code);
         }
+        let digest = digest();
+        check(
+            &Error::BlobUnknown { digest },
+            Noun::Publication,
+            400,
+            "MANIFEST_BLOB_UNKNOWN",
+        );
+        check(&Error::Purged { digest }, Noun::Blob, 404, "BLOB_UNKNOWN");
+    }
+
+    #[test]
+    fn a_clients_mistake_is_its_own() {
+        let (expected, what) = (digest(), || "x".to_owned());
+        let actual = expected;
+        check(&Error::Unauthenticated, Noun::Blob, 401, "UNAUTHORIZED");
+        check(
+            &Error::invalid("x"),
+            Noun::Publication,
+            400,
+            "MANIFEST_INVALID",
+        );
+        check(
+            &Error::DigestMismatch { expected, actual },
+            Noun::Upload,
+            400,
+            "DIGEST_INVALID",
+        );
+        let size = Error::Size {
+            digest: expected,
+            said: 1,
+            actual: 2,
+        };
+        check(&size, Noun::Publication, 400, "MANIFEST_INVALID");
+        check(
+            &Error::Denied { reason: what() },
+            Noun::Upload,
+            403,
+            "DENIED",
+        );
+        let (scope, usage) = (artifact_core::Scope::all(), Usage::new(5, 3));
+        check(
+            &Error::Quota {
+                scope,
+                usage,
+                limit: 7,
+            },
+            Noun::Upload,
+            403,
+            "DENIED",
+        );
+        check(
+            &Error::Precondition { what: what() },
+            Noun::Publication,
+            412,
+            "DENIED",
+        );
+        let large = Error::TooLarge {
+            what: "x",
+            size: 2,
+            limit: 1,
+        };
+        check(&large, Noun::Publication, 413, "MANIFEST_INVALID");
+        check(&large, Noun::Upload, 413, "SIZE_INVALID");
+        check(&Error::Range { size: 3 }, Noun::Blob, 416, "UNSUPPORTED");
+        let named = Error::Named {
+            digest: expected,
+            by: actual,
+        };
+        check(&named, Noun::Blob, 405, "UNSUPPORTED");
+        check(
+            &Error::Unsupported { what: what() },
+            Noun::Manifest,
+            405,
+            "UNSUPPORTED",
+        );
+    }
+
+    #[test]
+    fn the_registrys_own_failures_are_5xx() {
+        let (at, operation) = ("x", "y");
+        check(
+            &Error::ReadOnly { reason: "x".into() },
+            Noun::Upload,
+            503,
+            "UNAVAILABLE",
+        );
+        check(
+            &Error::Index(IndexError::Busy),
+            Noun::Upload,
+            503,
+            "UNAVAILABLE",
+        );
+        let full = IndexError::NoSpace {
+            backend: at,
+            operation,
+            source: backend(),
+        };
+        check(&Error::Index(full), Noun::Upload, 507, "UNAVAILABLE");
+        let away = StoreError::Unavailable {
+            backend: at,
+            operation,
+            source: backend(),
+        };
+        check(&Error::Store(away), Noun::Blob, 503, "UNAVAILABLE");
+        let broken = StoreError::Backend {
+            backend: at,
+            operation,
+            source: backend(),
+        };
+        check(&Error::Store(broken), Noun::Blob, 500, "UNKNOWN");
+        check(
+            &Error::Corrupt { digest: digest() },
+            Noun::Blob,
+            500,
+            "UNKNOWN",
+        );
     }
 
     /// A55, I27: what went wrong inside is for the log.

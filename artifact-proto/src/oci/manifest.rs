@@ -172,13 +172,11 @@ fn content_type(call: &Call) -> Result<Option<MediaType>, Failure> {
         (Some(_), Some(_)) => None,
     };
     let text = line.map(|line| line.split_once(';').map_or(line, |(kind, _)| kind).trim());
-    match text.map(str::parse::<MediaType>) {
-        Some(Ok(media_type)) => Ok(Some(media_type)),
-        _ => {
-            let words = "the header Content-Type is one media type";
-            Err(Refusal::new(StatusCode::BAD_REQUEST, Code::ManifestInvalid, words).into())
-        }
-    }
+    let parsed = text.and_then(|text| text.parse::<MediaType>().ok());
+    parsed.map(Some).ok_or_else(|| {
+        let words = "the header Content-Type is one media type";
+        Refusal::new(StatusCode::BAD_REQUEST, Code::ManifestInvalid, words).into()
+    })
 }
 
 /// Receives a manifest whole, and parses it.

@@ -10,7 +10,10 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::sync::{Notify, oneshot};
 
-use crate::{body::RequestBody, pool::Transfer};
+use crate::{
+    body::RequestBody,
+    pool::{Loan, Transfer},
+};
 
 /// Smaller pieces than this are gathered before they go on, for each costs a hop.
 const GATHER: usize = 64 << 10;
@@ -35,6 +38,11 @@ pub(crate) async fn receive(
     length: Option<u64>,
     transfer: &Transfer,
 ) -> Result<Received, Error> {
+    let mut under_way = UnderWay {
+        upload,
+        transfer,
+        loan: None,
+    };
     let (mut gathered, mut received) = (BytesMut::new(), 0_u64);
     let mut broken = false;
     while let Some(frame) = body.frame().await {
@@ -50,16 +58,16 @@ pub(crate) async fn receive(
             return Ok(Received::TooMuch);
         }
         if gathered.is_empty() && data.len() >= GATHER {
-            pass_on(upload, data, transfer).await?;
+            under_way.pass_on(data).await?;
             continue;
         }
         gathered.extend_from_slice(&data);
         if gathered.len() >= GATHER {
-            pass_on(upload, gathered.split().freeze(), transfer).await?;
+            under_way.pass_on(gathered.split().freeze()).await?;
         }
     }
     if !gathered.is_empty() {
-        pass_on(upload, gathered.freeze(), transfer).await?;
+        under_way.pass_on(gathered.freeze()).await?;
     }
     // A transport that is torn down may end a body as if it were whole.
     let short = length.is_some_and(|length| received < length);
@@ -70,9 +78,23 @@ pub(crate) async fn receive(
     })
 }
 
-async fn pass_on(upload: &mut Upload, chunk: Bytes, transfer: &Transfer) -> Result<(), Error> {
-    let loan = transfer.borrow(chunk.len()).await;
-    upload.write(loan.cover(chunk)).await
+/// What is on its way into an upload.
+///
+/// The upload works on one piece while it takes the next, so the memory of a piece is given back when
+/// the one after it was taken. It is not tied to the bytes themselves: a store may keep those.
+struct UnderWay<'a> {
+    upload: &'a mut Upload,
+    transfer: &'a Transfer,
+    loan: Option<Loan>,
+}
+
+impl UnderWay<'_> {
+    async fn pass_on(&mut self, piece: Bytes) -> Result<(), Error> {
+        let loan = self.transfer.borrow(piece.len()).await;
+        self.upload.write(piece).await?;
+        self.loan = Some(loan);
+        Ok(())
+    }
 }
 
 /// The bodies that are being received, each by a task of its own: when a client goes away its

@@ -4,9 +4,7 @@
 
 use std::num::NonZeroU32;
 
-use artifact_core::{
-    Action, AsOf, Descriptor, Digest, Error, MediaType, OciName, PackageRef, Page,
-};
+use artifact_core::{Action, AsOf, Descriptor, Digest, MediaType, OciName, PackageRef, Page};
 use http::{HeaderValue, Response, StatusCode};
 
 use super::{
@@ -141,11 +139,8 @@ impl Listing<'_> {
         let read = session
             .referrers(AsOf::Now, self.package, self.subject, kind, page)
             .await;
-        match read {
-            Ok(page) => Ok(page.into_iter().map(|summary| summary.descriptor).collect()),
-            Err(error @ Error::NotFound { .. }) => Err(Failure::Core(error, Noun::Package)),
-            Err(error) => Err(Failure::Core(error, Noun::Package)),
-        }
+        let read = read.map_err(about(Noun::Package))?;
+        Ok(read.into_iter().map(|summary| summary.descriptor).collect())
     }
 }
 

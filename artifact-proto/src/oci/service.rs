@@ -11,7 +11,7 @@ use artifact_core::{Action, BoxError, Error, ErrorKind, OciName, Principal, Targ
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Request, Response, StatusCode,
-    header::{EXPECT, WWW_AUTHENTICATE},
+    header::{ALLOW, EXPECT, WWW_AUTHENTICATE},
     request::Parts,
 };
 use http_body_util::BodyExt as _;
@@ -22,7 +22,7 @@ use super::{
     blob,
     call::{Call, Failure, Shared, about},
     catalog,
-    error::{Noun, Refusal, story},
+    error::{Code, Noun, Refusal, story},
     manifest,
     receive::Receiving,
     referrers, reply,
@@ -291,6 +291,9 @@ async fn refused(call: &Call, route: &Route, failure: Failure) -> Response<Body>
                 .await;
         }
         Failure::Core(error, noun) => {
+            if let Some(forbidden) = forbidden_to_all(call, route, &error).await {
+                return forbidden.into_response();
+            }
             let refusal = Refusal::of(&error, noun);
             (logged(refusal, &error, &call.arrival), error.kind())
         }
@@ -304,6 +307,36 @@ async fn refused(call: &Call, route: &Route, failure: Failure) -> Response<Body>
         return insufficient.answer(&call.shared.door, route, refusal).await;
     }
     refusal.into_response()
+}
+
+/// Returns the refusal of what the caller may do, but the stage of the repository forbids to all: no
+/// login helps there. That deletion is disabled has a status of its own.
+///
+/// Source: OCI distribution specification 1.1, "Content Management".
+async fn forbidden_to_all(call: &Call, route: &Route, error: &Error) -> Option<Refusal> {
+    if !matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unauthenticated) {
+        return None;
+    }
+    let action = match route.endpoint().need() {
+        Need::Delete => Action::Delete,
+        Need::Push => Action::Overwrite,
+        Need::Catalog | Need::Nothing | Need::Pull => return None,
+    };
+    let package = auth::resolve(&call.session, route.name()?).await.ok()??;
+    let may = call
+        .session
+        .may(action, Target::Package(&package, None))
+        .await;
+    if !may.unwrap_or(false) {
+        return None;
+    }
+    let words = "the settings of the repository forbid this to everybody";
+    Some(if action == Action::Delete {
+        Refusal::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported, words)
+            .header(ALLOW, HeaderValue::from_static("GET, HEAD, PUT"))
+    } else {
+        Refusal::new(StatusCode::FORBIDDEN, Code::Denied, words)
+    })
 }
 
 /// What a caller is told who may come again with other credentials.

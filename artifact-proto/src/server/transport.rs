@@ -14,8 +14,8 @@ use super::{
     watch::Watch,
 };
 
-/// What the parser behind this takes for no head, whatever came before it.
-const MARK: u8 = 0;
+/// What the parser behind this takes for the end of a head that is none, whatever came before it.
+const MARK: &[u8] = b"\0\r\n\r\n";
 
 /// A stream whose messages are guarded, and whose bytes are counted.
 #[derive(Debug)]
@@ -23,7 +23,8 @@ pub(super) struct Transport<S> {
     stream: S,
     guard: Guard,
     watch: Arc<Watch>,
-    refused: bool,
+    /// What is left of the mark to be read, once something was refused.
+    mark: Option<&'static [u8]>,
 }
 
 impl<S> Transport<S> {
@@ -32,7 +33,7 @@ impl<S> Transport<S> {
             stream,
             guard: Guard::new(),
             watch,
-            refused: false,
+            mark: None,
         }
     }
 
@@ -43,9 +44,15 @@ impl<S> Transport<S> {
         self.watch.count_read(new.len());
         if let Err(Ambiguous { at }) = self.guard.feed(new) {
             buffer.set_filled(before + at);
-            buffer.put_slice(&[MARK]);
-            self.refused = true;
+            self.mark = Some(MARK);
         }
+    }
+
+    /// Gives as much of the mark as there is room for; at its end the stream is at its end.
+    fn give(&mut self, mark: &'static [u8], buffer: &mut ReadBuf<'_>) {
+        let (now, later) = mark.split_at(mark.len().min(buffer.remaining()));
+        buffer.put_slice(now);
+        self.mark = Some(later);
     }
 }
 
@@ -55,12 +62,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.refused {
-            return Poll::Ready(Ok(()));
+        if self.mark.is_none() {
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+            self.inspect(buffer, before);
         }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.inspect(buffer, before);
+        if let Some(mark) = self.mark {
+            self.give(mark, buffer);
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -108,10 +117,17 @@ mod tests {
     #[tokio::test]
     async fn what_is_ambiguous_is_cut_off_and_marked() {
         let bytes: &[u8] = b"GET / HTTP/1.1\r\nX: a\nY: b\r\n\r\nmore";
-        let watch = Arc::new(Watch::new());
-        let mut transport = Transport::new(bytes, Arc::clone(&watch));
-        let mut read = Vec::new();
-        transport.read_to_end(&mut read).await.unwrap();
-        assert_eq!(read, b"GET / HTTP/1.1\r\nX: a\0");
+        for room in [1, 2, 3, 64] {
+            let mut transport = Transport::new(bytes, Arc::new(Watch::new()));
+            let (mut read, mut buffer) = (Vec::new(), vec![0; room]);
+            loop {
+                let count = transport.read(&mut buffer).await.unwrap();
+                if count == 0 {
+                    break;
+                }
+                read.extend_from_slice(&buffer[..count]);
+            }
+            assert_eq!(read, b"GET / HTTP/1.1\r\nX: a\0\r\n\r\n", "{room}");
+        }
     }
 }
