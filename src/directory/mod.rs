@@ -1,6 +1,7 @@
 //! Directories of files, pushed and pulled as one artifact each.
 
 pub(crate) mod file;
+pub(crate) mod list;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod tree;

@@ -10,8 +10,7 @@ use std::{
 };
 
 use artifact_core::{
-    Descriptor, Digest, DirectoryError, DirectoryListing, DirectoryRoot, ErrorKind, LISTING_MAX,
-    Manifest, ManifestRef, PartCheck, TreeNode, Way, listing_of,
+    Descriptor, Digest, DirectoryListing, ErrorKind, ManifestRef, MediaType, TreeNode, Way,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -119,7 +118,7 @@ struct Wanted {
 impl Pulling<'_> {
     async fn run(&self, reference: &ManifestRef) -> Result<Pulled, TransferError> {
         let root = self.from.manifest(reference).await?;
-        let listing = Arc::new(self.listing(&root).await?);
+        let listing = Arc::new(self.transfer.listing(self.from, &root).await?);
         self.make_directories(&listing).await?;
         let (files, bytes) = self.make_files(&listing).await?;
         self.make_links(&listing).await?;
@@ -137,53 +136,6 @@ impl Pulling<'_> {
             reflinked,
             copied,
         })
-    }
-
-    /// Reads the list of entries, and checks that the manifests name what it says.
-    async fn listing(&self, root: &Manifest) -> Result<DirectoryListing, TransferError> {
-        let what = || format!("{} {}", self.from, root.digest());
-        let wrong = |source| TransferError::Directory {
-            what: what(),
-            source,
-        };
-        let Some(kind) = DirectoryRoot::of(root) else {
-            let kind = root.artifact_type().map(ToString::to_string);
-            return Err(TransferError::NotADirectory { what: what(), kind });
-        };
-        let parts = match kind {
-            DirectoryRoot::One => Vec::new(),
-            DirectoryRoot::Several(parts) => parts,
-        };
-        let first = match parts.first() {
-            Some(first) => self.part(first).await?,
-            None => root.clone(),
-        };
-        let config = listing_of(&first).map_err(wrong)?;
-        let bytes = self
-            .from
-            .read_whole(config, "the list of entries", LISTING_MAX)
-            .await?;
-        let parsed = run(&self.transfer.spawn, &self.scratch.root(), move || {
-            Ok(DirectoryListing::parse(&bytes))
-        })
-        .await?;
-        let listing = parsed.map_err(|error| wrong(error.into()))?;
-        let mut check = PartCheck::new(&listing);
-        if check.parts() != parts.len().max(1) {
-            return Err(wrong(DirectoryError::Part {
-                part: check.parts().min(parts.len()),
-            }));
-        }
-        check.check(&first).map_err(wrong)?;
-        for part in parts.iter().skip(1) {
-            check.check(&self.part(part).await?).map_err(wrong)?;
-        }
-        check.finish().map_err(wrong)?;
-        Ok(listing)
-    }
-
-    async fn part(&self, part: &Descriptor) -> Result<Manifest, TransferError> {
-        self.from.manifest(&ManifestRef::Digest(part.digest)).await
     }
 
     async fn make_directories(&self, listing: &Arc<DirectoryListing>) -> Result<(), TransferError> {
@@ -250,15 +202,12 @@ impl Pulling<'_> {
             Place::Local(local) => self.materialize(local, &file).await?,
             _ => None,
         };
-        let way = match way {
-            Some(way) => {
-                self.transfer.meter.moved(file.size);
-                way
-            }
-            None => {
-                self.write(&file).await?;
-                Way::Copy
-            }
+        let way = if let Some(way) = way {
+            self.transfer.meter.moved(file.size);
+            way
+        } else {
+            self.write(&file).await?;
+            Way::Copy
         };
         let [linked, reflinked, copied] = &self.ways;
         let counter = match way {
@@ -316,12 +265,12 @@ impl Pulling<'_> {
         let executable = file.executable;
         if file.size <= HELD_MAX {
             let content = Descriptor::new(
-                artifact_core::MediaType::literal(artifact_core::MediaType::OCTETS),
+                MediaType::literal(MediaType::OCTETS),
                 file.digest,
                 file.size,
             );
             let limit = usize::try_from(HELD_MAX).unwrap_or(usize::MAX);
-            let bytes = self.from.read_whole(&content, "the file", limit).await?;
+            let bytes = self.from.read_blob(&content, limit).await?;
             self.transfer.meter.moved(file.size);
             let path = file.path.clone();
             return run(spawn, &file.path, move || {

@@ -122,7 +122,7 @@ fn create_outer(target: &Path) -> Result<PathBuf, TransferError> {
     SystemRng::new()
         .map_err(at(target, "made"))?
         .fill(&mut random);
-    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = format!("{:016x}", u64::from_le_bytes(random));
     let mut name = std::ffi::OsString::from(".");
     name.push(target.file_name().unwrap_or_default());
     name.push(format!(".{hex}.partial"));

@@ -92,10 +92,11 @@ impl LayoutError {
     /// Returns what kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Ambiguous { .. } | Self::Manifest { .. } => ErrorKind::InvalidArgument,
+            Self::Ambiguous { .. } | Self::Document { .. } | Self::Manifest { .. } => {
+                ErrorKind::InvalidArgument
+            }
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::DigestMismatch { .. } => ErrorKind::DigestMismatch,
-            Self::Document { .. } => ErrorKind::InvalidArgument,
             Self::Io { source, .. } => io_kind(source),
             Self::NotALayout { .. } | Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Source { .. } => ErrorKind::Io,

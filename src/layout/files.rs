@@ -135,11 +135,11 @@ pub(super) struct Partial {
 impl Partial {
     /// Makes a file that nobody else writes.
     pub(super) fn create(root: &Path) -> Result<Self, LayoutError> {
-        let mut random = [0; 12];
+        let mut random = [0; 16];
         SystemRng::new()
             .map_err(failed(root, "written"))?
             .fill(&mut random);
-        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = format!("{:032x}", u128::from_le_bytes(random));
         let path = root.join(format!(".partial-{hex}"));
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
         let file = file.map_err(failed(&path, "made"))?;

@@ -21,7 +21,7 @@ pub(crate) trait Content: Send + Sync {
 
 /// How content came to be at a place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Sent {
+pub(crate) enum Delivery {
     /// Its bytes were sent.
     Sent,
     /// The place took it from another package that it has.

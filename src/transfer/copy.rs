@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 
 use super::{
-    bytes::{Chunks, Content, Sent},
+    bytes::{Chunks, Content, Delivery},
     error::TransferError,
     meter::{Counts, Meter, Tally},
     place::{BlobOf, Place},
@@ -146,7 +146,7 @@ impl Transfer {
             meter: &self.meter,
         };
         let sent = to.push(&counted, from).await?;
-        if sent != Sent::Sent {
+        if sent != Delivery::Sent {
             self.meter.moved(size);
         }
         self.meter.done();

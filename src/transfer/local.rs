@@ -9,7 +9,7 @@ use artifact_core::{
 use futures::StreamExt as _;
 
 use super::{
-    bytes::{Chunks, Content, Sent},
+    bytes::{Chunks, Content, Delivery},
     error::{TransferError, read_error},
 };
 
@@ -111,11 +111,11 @@ impl LocalPackage {
         &self,
         content: &dyn Content,
         from: Option<&Self>,
-    ) -> Result<Sent, TransferError> {
+    ) -> Result<Delivery, TransferError> {
         self.check_now()?;
         let digest = content.digest();
         if self.blob_size(&digest).await?.is_some() {
-            return Ok(Sent::Present);
+            return Ok(Delivery::Present);
         }
         if let Some(from) = from.filter(|from| self.is_beside(from)) {
             let mounted = self
@@ -123,7 +123,7 @@ impl LocalPackage {
                 .mount(&self.package, &digest, Some(&from.package))
                 .await?;
             if mounted.is_some() {
-                return Ok(Sent::Mounted);
+                return Ok(Delivery::Mounted);
             }
         }
         let options = UploadOptions::default()
@@ -141,7 +141,7 @@ impl LocalPackage {
             }
         }
         upload.finish(Some(&digest)).await?;
-        Ok(Sent::Sent)
+        Ok(Delivery::Sent)
     }
 
     pub(crate) async fn put_manifest(

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::bytes::Sent;
+use super::bytes::Delivery;
 
 /// Counts what a transfer does; whoever shares it may look at any time.
 #[derive(Debug, Default)]
@@ -75,14 +75,14 @@ pub(crate) struct Counts {
 
 impl Tally {
     /// Counts a content of so many bytes.
-    pub(crate) fn count(&self, sent: Sent, size: u64) {
-        let counter = match sent {
-            Sent::Sent => {
+    pub(crate) fn count(&self, delivery: Delivery, size: u64) {
+        let counter = match delivery {
+            Delivery::Sent => {
                 self.sent_bytes.fetch_add(size, Ordering::Relaxed);
                 &self.sent
             }
-            Sent::Mounted => &self.mounted,
-            Sent::Present => &self.present,
+            Delivery::Mounted => &self.mounted,
+            Delivery::Present => &self.present,
         };
         counter.fetch_add(1, Ordering::Relaxed);
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use artifact_core::{BoxError, Condition, Descriptor, Digest, Manifest, ManifestRef, Tag};
+use artifact_core::{BoxError, Condition, Descriptor, Digest, Error, Manifest, ManifestRef, Tag};
 #[cfg(feature = "remote")]
 use artifact_proto::client::RemotePackage;
 use bytes::{Bytes, BytesMut};
@@ -11,7 +11,7 @@ use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 #[cfg(feature = "remote")]
 use super::remote;
 use super::{
-    bytes::{Chunks, Content, Sent},
+    bytes::{Chunks, Content, Delivery},
     error::{TransferError, read_error},
     local::LocalPackage,
 };
@@ -97,7 +97,7 @@ impl Place {
             Self::Layout(layout) => layout.stat(digest).await?.is_some(),
             Self::Local(local) => local.blob_size(digest).await?.is_some(),
             #[cfg(feature = "remote")]
-            Self::Remote(package) => package.stat_blob(digest).await?.is_some(),
+            Self::Remote(package) => package.has_blob(digest).await?,
         })
     }
 
@@ -117,24 +117,23 @@ impl Place {
         if told == size {
             return Ok(chunks);
         }
-        Err(TransferError::Engine(artifact_core::Error::Size {
+        Err(TransferError::Engine(Error::Size {
             digest: *digest,
             said: size,
             actual: told,
         }))
     }
 
-    /// Reads a blob of at most `limit` bytes into memory.
-    pub(crate) async fn read_whole(
-        &self,
-        descriptor: &Descriptor,
-        what: &'static str,
-        limit: usize,
-    ) -> Result<Bytes, TransferError> {
-        let Descriptor { digest, size, .. } = descriptor;
+    /// Reads a small blob into memory, whole and of the right digest.
+    ///
+    /// # Errors
+    /// [`TransferError`]; of kind `TooLarge` when it has more than `limit` bytes, and of kind
+    /// `NotFound` when it is not there.
+    pub async fn read_blob(&self, blob: &Descriptor, limit: usize) -> Result<Bytes, TransferError> {
+        let Descriptor { digest, size, .. } = blob;
         if *size > limit as u64 {
-            let limit = limit as u64;
-            return Err(artifact_core::Error::TooLarge {
+            let (what, limit) = ("the content", limit as u64);
+            return Err(Error::TooLarge {
                 what,
                 size: *size,
                 limit,
@@ -155,16 +154,16 @@ impl Place {
         &self,
         content: &dyn Content,
         from: Option<&Self>,
-    ) -> Result<Sent, TransferError> {
+    ) -> Result<Delivery, TransferError> {
         match self {
             Self::Layout(layout) => {
                 let digest = content.digest();
                 if layout.stat(&digest).await?.is_some() {
-                    return Ok(Sent::Present);
+                    return Ok(Delivery::Present);
                 }
                 let chunks = content.open(0).await.map_err(read_error)?;
                 layout.put_blob(&digest, chunks).await?;
-                Ok(Sent::Sent)
+                Ok(Delivery::Sent)
             }
             Self::Local(local) => {
                 let from = match from {
@@ -234,7 +233,7 @@ impl Place {
             return Ok(());
         }
         let what = format!("tag {tag} of {self}");
-        Err(artifact_core::Error::Precondition { what }.into())
+        Err(Error::Precondition { what }.into())
     }
 
     /// Lists what refers to a manifest.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::BoxStream};
 
 use super::{
-    bytes::{Chunks, Content, Sent},
+    bytes::{Chunks, Content, Delivery},
     error::TransferError,
 };
 
@@ -33,7 +33,7 @@ pub(crate) async fn push(
     package: &RemotePackage,
     content: &dyn Content,
     from: Option<&RemotePackage>,
-) -> Result<Sent, ClientError> {
+) -> Result<Delivery, ClientError> {
     let from: Option<&OciName> = from
         .filter(|from| from.origin() == package.origin())
         .map(RemotePackage::name);
@@ -42,9 +42,9 @@ pub(crate) async fn push(
         .push_blob(&digest, size, &Source(content), from)
         .await?;
     Ok(match pushed {
-        Pushed::Present => Sent::Present,
-        Pushed::Mounted => Sent::Mounted,
-        _ => Sent::Sent,
+        Pushed::Present => Delivery::Present,
+        Pushed::Mounted => Delivery::Mounted,
+        _ => Delivery::Sent,
     })
 }
 

@@ -69,7 +69,7 @@ fn the_past_is_copied_as_it_was() {
     let old = image(&session, &package("app"), 1, Some("v1"));
     let then = wait(session.revision()).unwrap().unwrap().revision;
     let new = image(&session, &package("app"), 2, Some("v1"));
-    let past = LocalPackage::new(session.clone(), package("app")).as_of(AsOf::Revision(then));
+    let past = LocalPackage::new((*session).clone(), package("app")).as_of(AsOf::Revision(then));
     let past = Place::Local(past);
     let done = copy(&past, &place(&session, "old"), &CopyOptions::default()).unwrap();
     assert_eq!(done.digest, old.digest());

@@ -1,6 +1,10 @@
 //! Directories: pushed and pulled, whole or not at all.
 
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    path::Path,
+};
 
 use artifact::{
     Condition, ErrorKind, Manifest, ManifestRef,
@@ -49,6 +53,32 @@ fn a_directory_comes_back_as_it_was() {
         assert_eq!(contents(&target), contents(&source));
         fs::remove_dir_all(&target).unwrap();
     }
+}
+
+/// A hard link shares the store's file; what is executable, small or in a segment is copied.
+#[test]
+fn a_pull_links_what_it_can() {
+    let directory = tempfile::tempdir().unwrap();
+    let (source, target) = (
+        directory.path().join("source"),
+        directory.path().join("target"),
+    );
+    tree(&source);
+    fs::copy(source.join("large"), source.join("runs")).unwrap();
+    fs::set_permissions(source.join("runs"), fs::Permissions::from_mode(0o700)).unwrap();
+    let session = session();
+    let from = place(&session, "files");
+    push_tree(&source, &from).unwrap();
+    let options = PullOptions::default().linked();
+    let pulled = wait(transfer().pull_directory(&from, &by_tag("v1"), &target, &options))
+        .unwrap()
+        .unwrap();
+    assert_eq!(pulled.hard_linked, 1);
+    assert_eq!(pulled.reflinked + pulled.copied, 5);
+    let linked = fs::metadata(target.join("large")).unwrap();
+    assert_eq!((linked.nlink(), linked.mode() & 0o222), (2, 0));
+    assert_eq!(fs::metadata(target.join("runs")).unwrap().nlink(), 1);
+    assert_eq!(contents(&target), contents(&source));
 }
 
 #[test]

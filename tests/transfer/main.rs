@@ -2,4 +2,6 @@
 
 mod copies;
 mod directories;
+#[cfg(feature = "remote")]
+mod remote;
 mod support;

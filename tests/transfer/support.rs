@@ -3,91 +3,86 @@
 use std::{
     collections::BTreeMap,
     fs,
+    ops::Deref,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
     path::Path,
     sync::Arc,
 };
 
 use artifact::{
-    Algorithm, Clock as _, Digest, Document as _, DocumentKey, Hasher, Holder, Holders, Manifest,
-    ManifestRef, MediaType, MemoryBlobStore, MemoryIndex, PackageRef, Principal, PutManifest,
-    Registry, RegistryId, RegistryParts, RepositorySettings, RequestContext, Seams, Session, Spawn,
-    Tag, Threads, UploadOptions,
+    Algorithm, Digest, Hasher, Manifest, ManifestRef, MediaType, OpenOptions, PackageRef,
+    PutManifest, Session, Spawn, Tag, Threads, UploadOptions,
     blocking::wait,
     layout::OciLayout,
     transfer::{LocalPackage, Place, Transfer},
 };
-use artifact_testkit::seams::{FakeClock, SeededRng};
 use bytes::Bytes;
+use tempfile::TempDir;
 
-#[derive(Debug)]
-struct Living;
+/// A registry in a directory of its own, and a session of the embedding program with it.
+pub(crate) struct Here {
+    session: Session,
+    _registry: artifact::Registry,
+    _directory: TempDir,
+}
 
-impl Holders for Living {
-    fn is_alive(&self, _: &Holder) -> bool {
-        true
+impl Deref for Here {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
     }
 }
 
-/// Returns a session of the embedding program with a registry in memory.
-pub fn session() -> Session {
-    let clock = Arc::new(FakeClock::new());
-    let rng = Arc::new(SeededRng::new(7));
-    let index = Arc::new(MemoryIndex::new(RegistryId::from_random([1; 16])));
-    let store = Arc::new(MemoryBlobStore::new(rng.clone()));
-    let seams = Seams {
-        clock: clock.clone(),
-        rng,
-        spawn: spawn(),
-        holders: Arc::new(Living),
-    };
-    let parts = RegistryParts::new(index, store, seams, Holder::new("test"));
-    let key = DocumentKey::Repository("default".parse().unwrap());
-    let actor = artifact::Actor::new(Principal::System, None);
-    let changes = artifact::ChangeSet::new(actor, clock.now()).change(
-        artifact::Change::PutDocument(key, RepositorySettings::default().to_body()),
-    );
-    wait(parts.index.apply(changes)).unwrap().unwrap();
-    Registry::new(parts).session(Principal::Embedder, RequestContext::default())
+/// Makes a registry.
+pub(crate) fn session() -> Here {
+    let directory = tempfile::tempdir().unwrap();
+    let options = OpenOptions::new().create_new().spawn(spawn());
+    let registry = options.open(directory.path().join("registry")).unwrap();
+    Here {
+        session: registry.embedder(),
+        _registry: registry,
+        _directory: directory,
+    }
 }
 
-pub fn spawn() -> Arc<dyn Spawn> {
+pub(crate) fn spawn() -> Arc<dyn Spawn> {
     Arc::new(Threads::new())
 }
 
-pub fn transfer() -> Transfer {
+pub(crate) fn transfer() -> Transfer {
     Transfer::new(spawn())
 }
 
-pub fn package(name: &str) -> PackageRef {
+pub(crate) fn package(name: &str) -> PackageRef {
     PackageRef::in_default(&name.parse().unwrap())
 }
 
-pub fn place(session: &Session, name: &str) -> Place {
+pub(crate) fn place(session: &Session, name: &str) -> Place {
     LocalPackage::new(session.clone(), package(name)).into()
 }
 
-pub fn layout(path: &Path) -> Place {
+pub(crate) fn layout(path: &Path) -> Place {
     wait(OciLayout::open_or_create(spawn(), path))
         .unwrap()
         .unwrap()
         .into()
 }
 
-pub fn tag(name: &str) -> Tag {
+pub(crate) fn tag(name: &str) -> Tag {
     name.parse().unwrap()
 }
 
-pub fn by_tag(name: &str) -> ManifestRef {
+pub(crate) fn by_tag(name: &str) -> ManifestRef {
     ManifestRef::Tag(tag(name))
 }
 
-pub fn digest(bytes: &[u8]) -> Digest {
+pub(crate) fn digest(bytes: &[u8]) -> Digest {
     Hasher::hash(Algorithm::Sha256, bytes).digest()
 }
 
 /// Pushes a blob.
-pub fn push(session: &Session, package: &PackageRef, bytes: &[u8]) -> Digest {
+pub(crate) fn push(session: &Session, package: &PackageRef, bytes: &[u8]) -> Digest {
     wait(async {
         let mut upload = session
             .begin_upload(package, UploadOptions::default())
@@ -105,7 +100,12 @@ fn descriptor(kind: &str, digest: &Digest, size: u64) -> String {
 }
 
 /// Publishes an image of a config and one layer, and returns its manifest.
-pub fn image(session: &Session, package: &PackageRef, seed: u8, name: Option<&str>) -> Manifest {
+pub(crate) fn image(
+    session: &Session,
+    package: &PackageRef,
+    seed: u8,
+    name: Option<&str>,
+) -> Manifest {
     let (config, layer) = (vec![seed; 10], vec![seed; 5000]);
     push(session, package, &config);
     push(session, package, &layer);
@@ -123,7 +123,7 @@ pub fn image(session: &Session, package: &PackageRef, seed: u8, name: Option<&st
 }
 
 /// Publishes a manifest.
-pub fn publish(
+pub(crate) fn publish(
     session: &Session,
     package: &PackageRef,
     text: String,
@@ -138,7 +138,7 @@ pub fn publish(
 }
 
 /// Publishes an index of two images.
-pub fn index(session: &Session, package: &PackageRef, name: &str) -> Manifest {
+pub(crate) fn index(session: &Session, package: &PackageRef, name: &str) -> Manifest {
     let entries = [1, 2].map(|seed| {
         let image = image(session, package, seed, None);
         descriptor(MediaType::OCI_MANIFEST, &image.digest(), image.size())
@@ -152,7 +152,7 @@ pub fn index(session: &Session, package: &PackageRef, name: &str) -> Manifest {
 }
 
 /// Publishes something that refers to a manifest.
-pub fn referrer(session: &Session, package: &PackageRef, subject: &Manifest) -> Manifest {
+pub(crate) fn referrer(session: &Session, package: &PackageRef, subject: &Manifest) -> Manifest {
     let config = push(session, package, b"{}");
     let text = format!(
         r#"{{"schemaVersion":2,"mediaType":"{}","artifactType":"application/vnd.example.signature","config":{},"subject":{}}}"#,
@@ -168,7 +168,7 @@ pub fn referrer(session: &Session, package: &PackageRef, subject: &Manifest) -> 
 }
 
 /// Makes a tree of many kinds of entries.
-pub fn tree(root: &Path) {
+pub(crate) fn tree(root: &Path) {
     fs::create_dir_all(root.join("bin")).unwrap();
     fs::create_dir_all(root.join("empty")).unwrap();
     fs::write(root.join("bin/run"), "#!/bin/sh\n").unwrap();
@@ -183,7 +183,7 @@ pub fn tree(root: &Path) {
 }
 
 /// Returns what a tree holds: kind, executable bit, content.
-pub fn contents(root: &Path) -> BTreeMap<String, String> {
+pub(crate) fn contents(root: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut directories = vec![root.to_owned()];
     while let Some(directory) = directories.pop() {

@@ -224,19 +224,37 @@ impl RemotePackage {
         answer_error(&self.origin, operation, response).await
     }
 
-    /// Returns the length of a blob in bytes, or `None` when it is not there.
+    /// Says whether a blob is there.
     ///
     /// # Errors
     /// Those of the exchange.
-    pub async fn stat_blob(&self, digest: &Digest) -> Result<Option<u64>, ClientError> {
-        self.stat_blob_as("pull", digest).await
+    pub async fn has_blob(&self, digest: &Digest) -> Result<bool, ClientError> {
+        Ok(self.head_blob("pull", digest).await?.is_some())
     }
 
-    async fn stat_blob_as(
+    /// Returns the length of a blob in bytes, or `None` when it is not there.
+    ///
+    /// # Errors
+    /// Those of the exchange; [`ClientError::Protocol`] when the registry does not tell the length.
+    pub async fn stat_blob(&self, digest: &Digest) -> Result<Option<u64>, ClientError> {
+        let Some(response) = self.head_blob("pull", digest).await? else {
+            return Ok(None);
+        };
+        if let Some(size) = length(&response) {
+            return Ok(Some(size));
+        }
+        // HTTP servers leave a length of 0 out of an answer that has no body in any case.
+        match self.blob(digest, None).await?.size() {
+            Some(size) => Ok(Some(size)),
+            None => Err(self.protocol(format!("it does not tell the length of {digest}"))),
+        }
+    }
+
+    async fn head_blob(
         &self,
         actions: &str,
         digest: &Digest,
-    ) -> Result<Option<u64>, ClientError> {
+    ) -> Result<Option<Response>, ClientError> {
         let operation = format!("find {digest}");
         let rest = format!("blobs/{digest}");
         let headers = HeaderMap::new();
@@ -251,10 +269,7 @@ impl RemotePackage {
             )
             .await?;
         match response.status() {
-            StatusCode::OK => match length(&response) {
-                Some(size) => Ok(Some(size)),
-                None => Err(self.protocol(format!("it does not tell the length of {digest}"))),
-            },
+            StatusCode::OK => Ok(Some(response)),
             StatusCode::NOT_FOUND => Ok(None),
             _ => Err(self.error(&operation, response).await),
         }
@@ -293,7 +308,7 @@ impl RemotePackage {
         source: &dyn BlobSource,
         from: Option<&OciName>,
     ) -> Result<Pushed, ClientError> {
-        if self.stat_blob_as("pull,push", digest).await?.is_some() {
+        if self.head_blob("pull,push", digest).await?.is_some() {
             return Ok(Pushed::Present);
         }
         let mut purpose = self.purpose("pull,push");
