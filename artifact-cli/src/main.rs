@@ -1,1 +1,62 @@
-fn main() {}
+//! The program `artifact`: arguments in, one or two calls of the library, text or JSON out.
+#![forbid(unsafe_code)]
+
+mod catalog;
+mod checkup;
+mod cli;
+mod command;
+mod condition;
+mod content;
+mod context;
+mod courier;
+mod desk;
+#[cfg(unix)]
+mod echo;
+#[cfg(not(unix))]
+#[path = "echo_portable.rs"]
+mod echo;
+mod exit;
+mod failure;
+mod feed;
+mod find;
+mod log;
+mod moment;
+mod names;
+mod open;
+mod output;
+mod password;
+mod progress;
+mod reference;
+mod remote;
+mod scratch;
+mod signal;
+mod size;
+mod token_key;
+
+use std::process::ExitCode;
+
+use artifact::ErrorKind;
+use clap::Parser as _;
+
+use crate::{cli::Cli, failure::Failure, output::Output};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.common.json);
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.fail(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime
+        .map_err(|error| Failure::of(ErrorKind::Io, &error).at("the threads of this process"))?;
+    runtime.block_on(cli.run())
+}

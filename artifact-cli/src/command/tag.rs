@@ -1,0 +1,73 @@
+//! `artifact tag`
+
+use artifact::{Condition, Tag, transfer::CopyOptions, transfer::Transfer};
+use clap::Args;
+use serde::Serialize;
+
+use crate::{
+    condition::ConditionArgs,
+    context::Context,
+    desk::{Desk, spawn},
+    failure::{At as _, Failure},
+    output::Report,
+    reference::Reference,
+};
+
+/// Give an artifact more tags
+///
+/// A tag that points elsewhere is moved, unless a condition says otherwise. `rm`, `untag` and
+/// `undelete` take tags and artifacts away and bring them back.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  artifact tag team/app@sha256:0a1b.. v1 latest
+  artifact tag team/app:v1 stable --if-absent           only if there is no stable yet
+  artifact tag oci://registry.example/app:v1 stable     at a remote registry
+")]
+pub(crate) struct TagArgs {
+    /// The artifact
+    reference: Reference,
+    /// The tags that shall point at it
+    #[arg(required = true)]
+    tags: Vec<Tag>,
+    #[command(flatten)]
+    condition: ConditionArgs,
+}
+
+#[derive(Serialize)]
+struct Tagged {
+    reference: String,
+    digest: String,
+    tags: Vec<String>,
+}
+
+impl Report for Tagged {
+    fn text(&self) -> String {
+        format!("{}  {}\n", self.tags.join(" "), self.digest)
+    }
+}
+
+pub(crate) async fn run(context: &Context, args: TagArgs) -> Result<(), Failure> {
+    let condition: Condition = args.condition.into();
+    let mut desk = Desk::new(context, false);
+    let source = desk.to_read(&args.reference, None).await?;
+    let options = CopyOptions::default().on(condition);
+    let transfer = Transfer::new(spawn()?);
+    let mut digest = String::new();
+    for tag in &args.tags {
+        let place = &source.place;
+        let copied = transfer
+            .copy(place, &source.wanted(), place, Some(tag), &options)
+            .await;
+        digest = copied
+            .at(format!("tag {tag} of {place}"))?
+            .digest
+            .to_string();
+    }
+    let tags = args.tags.iter().map(ToString::to_string).collect();
+    context.output.show(&Tagged {
+        reference: source.shown,
+        digest,
+        tags,
+    })
+}

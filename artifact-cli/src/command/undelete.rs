@@ -1,0 +1,157 @@
+//! `artifact undelete`
+
+use artifact::{AsOf, Condition, ErrorKind, Event, ManifestRef, PackageRef, Revision, Session};
+use clap::Args;
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    failure::{At as _, Failure},
+    feed::Feed,
+    moment::Moment,
+    open::open,
+    output::Report,
+    reference::{Reference, Version},
+};
+
+/// Bring back an artifact or a tag that was deleted
+///
+/// It comes back as it was before it was deleted for the last time, or as it was at a moment of the
+/// kept history, with all that it names. Its room is charged again.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  artifact undelete team/app:v1
+  artifact undelete team/app@sha256:0a1b..
+  artifact undelete team/app:v1 --as-of 41 --replace     put the tag back where it was, over what it is now
+")]
+pub(crate) struct UndeleteArgs {
+    /// NAME:TAG or NAME@DIGEST
+    reference: Reference,
+    /// As it was: a revision, a time, or how long ago; before its last deletion without it
+    #[arg(long, value_name = "MOMENT")]
+    as_of: Option<Moment>,
+    /// Move the tag also where it is there
+    #[arg(long)]
+    replace: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Undeleted {
+    undeleted: String,
+    as_of: u64,
+    revision: u64,
+    changes: usize,
+}
+
+impl Report for Undeleted {
+    fn text(&self) -> String {
+        if self.changes == 0 {
+            return format!(
+                "{} is as it was at revision {}\n",
+                self.undeleted, self.as_of
+            );
+        }
+        format!(
+            "undeleted {} as it was at revision {}\n",
+            self.undeleted, self.as_of
+        )
+    }
+}
+
+pub(crate) async fn run(context: &Context, args: UndeleteArgs) -> Result<(), Failure> {
+    let shown = args.reference.to_string();
+    let Reference::Package(name, version) = args.reference else {
+        return Err(Failure::usage("only the registry here keeps what was deleted").at(shown));
+    };
+    if version.is_open()
+        || matches!(
+            version,
+            Version {
+                tag: Some(_),
+                digest: Some(_)
+            }
+        )
+    {
+        let failure = Failure::usage("one tag or one digest is to be named").at(shown);
+        return Err(failure.remedy("write it as NAME:TAG or NAME@DIGEST"));
+    }
+    let wanted = version.wanted();
+    let opened = open(context, None).await?;
+    let package = opened.package(AsOf::Now, &name).await?;
+    let at = match args.as_of {
+        Some(moment) => opened.at(Some(moment)).await?,
+        None => before_deletion(&opened.session, &package, &wanted)
+            .await
+            .at(&shown)?,
+    };
+    let condition = if args.replace {
+        Condition::Any
+    } else {
+        Condition::Absent
+    };
+    let done = opened
+        .session
+        .undelete(at, &package, &wanted, &condition)
+        .await;
+    let done = done.map_err(|error| match error.kind() {
+        ErrorKind::Conflict => {
+            Failure::from(error).remedy("add --replace to move the tag all the same")
+        }
+        _ => error.into(),
+    });
+    let done = done.at(&shown)?;
+    let as_of = match at {
+        AsOf::Revision(revision) => revision,
+        AsOf::Now => done.revision,
+    };
+    context.output.show(&Undeleted {
+        undeleted: shown,
+        as_of: as_of.get(),
+        revision: done.revision.get(),
+        changes: done.events.len(),
+    })
+}
+
+/// Finds the last state in which it was there before it was deleted.
+async fn before_deletion(
+    session: &Session,
+    package: &PackageRef,
+    wanted: &ManifestRef,
+) -> Result<AsOf, Failure> {
+    let mut feed = Feed::from_oldest(session).await?;
+    let mut last = None;
+    while let Some(commits) = feed.next_page().await? {
+        for commit in commits {
+            if commit
+                .events
+                .iter()
+                .any(|event| deletes(event, package, wanted))
+            {
+                last = Some(commit.revision);
+            }
+        }
+    }
+    let before =
+        |revision: Revision| AsOf::Revision(Revision::new(revision.get().saturating_sub(1)));
+    last.map(before).ok_or_else(|| {
+        Failure::new(
+            ErrorKind::NotFound,
+            "it was not deleted in the history that is kept",
+        )
+        .remedy("`artifact history` shows what was; --as-of names a moment")
+    })
+}
+
+fn deletes(event: &Event, of: &PackageRef, wanted: &ManifestRef) -> bool {
+    match (event, wanted) {
+        (Event::TagDeleted { package, tag, .. }, ManifestRef::Tag(wanted)) => {
+            package == of && tag == wanted
+        }
+        (Event::ManifestDeleted { package, digest }, ManifestRef::Digest(wanted)) => {
+            package == of && digest == wanted
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,298 @@
+//! `artifact user`
+
+use artifact::{ErrorKind, Grant, Scope, Session, User, UserName, UserRole};
+use artifact_proto::auth::hash_password;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    failure::{At as _, Failure},
+    names::{RoleName, scope, show_scope},
+    open::{Opened, open, open_to_read, page},
+    output::{Report, table},
+    password,
+};
+
+/// Make, change, list and remove the users that `artifact serve` lets in
+///
+/// A password is read from standard input or asked for on the terminal, and kept as an argon2id
+/// hash. It is never an argument: other users of the machine could read it.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  artifact user add ann --role writer                     asks for the password
+  printf secret | artifact user add ci --role creator --scope team/app --password-stdin
+  artifact user set ann --role reader --role writer=team  read everything, write below team
+  artifact user set ann --password                        a new password
+")]
+pub(crate) struct UserArgs {
+    #[command(subcommand)]
+    command: UserCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Make a user
+    Add(AddArgs),
+    /// Change a user's roles or password
+    Set(SetArgs),
+    /// List the users
+    Ls,
+    /// Remove a user
+    Rm {
+        /// Whom
+        name: UserName,
+    },
+}
+
+#[derive(Args, Debug)]
+struct AddArgs {
+    /// The name to log in with
+    name: UserName,
+    #[command(flatten)]
+    grants: GrantArgs,
+    /// Read the password from standard input, and do not ask
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+#[derive(Args, Debug)]
+struct SetArgs {
+    /// Whom
+    name: UserName,
+    #[command(flatten)]
+    grants: GrantArgs,
+    /// Ask for a new password
+    #[arg(long)]
+    password: bool,
+    /// Read a new password from standard input, and do not ask
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+#[derive(Args, Debug)]
+struct GrantArgs {
+    /// What the user may do: reader, creator, writer or admin; ROLE=SCOPE below a namespace or in a
+    /// repository. May be given several times
+    #[arg(long = "role", value_name = "ROLE[=SCOPE]", value_parser = role)]
+    roles: Vec<(RoleName, Option<Scope>)>,
+    /// Where the roles hold for which no scope is written: a namespace or a repository; / is the
+    /// whole registry
+    #[arg(long, value_parser = scope, default_value = "/", hide_default_value = true, requires = "roles")]
+    scope: Scope,
+}
+
+impl GrantArgs {
+    fn grants(&self) -> Vec<Grant> {
+        let grant = |(role, own): &(RoleName, Option<Scope>)| Grant {
+            role: UserRole::from(*role),
+            scope: own.as_ref().unwrap_or(&self.scope).clone(),
+        };
+        self.roles.iter().map(grant).collect()
+    }
+}
+
+fn role(text: &str) -> Result<(RoleName, Option<Scope>), String> {
+    let (role, place) = match text.split_once('=') {
+        Some((role, place)) => (role, Some(scope(place)?)),
+        None => (text, None),
+    };
+    let role = <RoleName as clap::ValueEnum>::from_str(role, false);
+    let role = role.map_err(|_| {
+        format!("{text:?} is no role: write reader, creator, writer or admin, or ROLE=SCOPE")
+    })?;
+    Ok((role, place))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UserDocument {
+    name: String,
+    roles: Vec<GrantDocument>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GrantDocument {
+    role: String,
+    scope: String,
+}
+
+impl UserDocument {
+    fn new(name: &UserName, user: &User) -> Self {
+        let grant = |grant: &Grant| GrantDocument {
+            role: grant.role.to_string(),
+            scope: show_scope(&grant.scope),
+        };
+        Self {
+            name: name.to_string(),
+            roles: user.grants.iter().map(grant).collect(),
+        }
+    }
+
+    fn roles(&self) -> String {
+        let grants = self
+            .roles
+            .iter()
+            .map(|grant| format!("{}={}", grant.role, grant.scope));
+        grants.collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[derive(Serialize)]
+struct Users {
+    users: Vec<UserDocument>,
+}
+
+impl Report for Users {
+    fn text(&self) -> String {
+        let rows: Vec<_> = self
+            .users
+            .iter()
+            .map(|user| [user.name.clone(), user.roles()])
+            .collect();
+        table(&rows)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Changed {
+    user: UserDocument,
+    revision: u64,
+    #[serde(skip)]
+    verb: &'static str,
+}
+
+impl Report for Changed {
+    fn text(&self) -> String {
+        format!(
+            "{} user {}  {}\n",
+            self.verb,
+            self.user.name,
+            self.user.roles()
+        )
+    }
+}
+
+#[derive(Serialize)]
+struct Removed {
+    removed: String,
+    revision: u64,
+}
+
+impl Report for Removed {
+    fn text(&self) -> String {
+        format!("removed user {}\n", self.removed)
+    }
+}
+
+pub(crate) async fn run(context: &Context, args: UserArgs) -> Result<(), Failure> {
+    match args.command {
+        UserCommand::Add(args) => add(context, &args).await,
+        UserCommand::Set(args) => set(context, &args).await,
+        UserCommand::Ls => ls(context).await,
+        UserCommand::Rm { name } => {
+            let opened = open(context, None).await?;
+            let removed = opened.session.remove_user(&name).await.at(&name)?;
+            let revision = removed.revision.get();
+            context.output.show(&Removed {
+                removed: name.to_string(),
+                revision,
+            })
+        }
+    }
+}
+
+async fn add(context: &Context, args: &AddArgs) -> Result<(), Failure> {
+    let opened = open(context, None).await?;
+    if find(&opened, &args.name).await?.is_some() {
+        let what = format!("user {} is there already", args.name);
+        let failure = Failure::new(ErrorKind::AlreadyExists, what).at(opened.path.display());
+        return Err(failure.remedy(format!("change it: `artifact user set {}`", args.name)));
+    }
+    let grants = args.grants.grants();
+    if grants.is_empty() {
+        return Err(Failure::usage("a user needs a role")
+            .remedy("add --role reader, creator, writer or admin"));
+    }
+    let hash = hashed(&opened, args.password_stdin)?;
+    put(
+        context,
+        &opened.session,
+        &args.name,
+        User::new(hash, grants),
+        "made",
+    )
+    .await
+}
+
+async fn set(context: &Context, args: &SetArgs) -> Result<(), Failure> {
+    let opened = open(context, None).await?;
+    let mut user = find(&opened, &args.name).await?.ok_or_else(|| {
+        Failure::new(
+            ErrorKind::NotFound,
+            format!("there is no user {}", args.name),
+        )
+        .at(opened.path.display())
+        .remedy("`artifact user ls` lists the users")
+    })?;
+    let grants = args.grants.grants();
+    let new_password = args.password || args.password_stdin;
+    if grants.is_empty() && !new_password {
+        return Err(Failure::usage("nothing is to be changed")
+            .remedy("add --role, --password or --password-stdin"));
+    }
+    if !grants.is_empty() {
+        user.grants = grants;
+    }
+    if new_password {
+        user.password = hashed(&opened, args.password_stdin)?;
+    }
+    put(context, &opened.session, &args.name, user, "changed").await
+}
+
+async fn ls(context: &Context) -> Result<(), Failure> {
+    let opened = open_to_read(context).await?;
+    let mut users = Vec::new();
+    let mut after = None;
+    loop {
+        let found = opened.session.users(page(after)).await?;
+        let Some((last, _)) = found.last() else { break };
+        after = Some(last.to_string());
+        users.extend(
+            found
+                .iter()
+                .map(|(name, user)| UserDocument::new(name, user)),
+        );
+    }
+    context.output.show(&Users { users })
+}
+
+async fn put(
+    context: &Context,
+    session: &Session,
+    name: &UserName,
+    user: User,
+    verb: &'static str,
+) -> Result<(), Failure> {
+    let revision = session.put_user(name, &user).await.at(name)?.revision.get();
+    context.output.show(&Changed {
+        user: UserDocument::new(name, &user),
+        revision,
+        verb,
+    })
+}
+
+async fn find(opened: &Opened, name: &UserName) -> Result<Option<User>, Failure> {
+    let found = opened.session.registry().user(name).await.at(name)?;
+    Ok(found.map(|(user, _)| user))
+}
+
+fn hashed(opened: &Opened, from_stdin: bool) -> Result<String, Failure> {
+    let password = password::ask(from_stdin)?;
+    let rng = &opened.session.registry().parts().rng;
+    hash_password(&password, &**rng)
+        .map_err(|error| Failure::of(ErrorKind::InvalidArgument, &error))
+}

@@ -1,0 +1,73 @@
+//! Passwords: from standard input or a prompt, and never from an argument, which other users of the
+//! machine could read.
+
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
+
+use artifact::ErrorKind;
+use artifact_proto::auth::PASSWORD_MAX;
+
+use crate::{
+    echo::Silence,
+    failure::{At as _, Failure},
+};
+
+/// Asks for a new password.
+pub(crate) fn ask(from_stdin: bool) -> Result<String, Failure> {
+    let stdin = io::stdin();
+    if from_stdin || !stdin.is_terminal() {
+        return first_line(stdin.lock());
+    }
+    let first = prompt("password: ")?;
+    if first != prompt("the same again: ")? {
+        return Err(
+            Failure::usage("the two passwords differ").remedy("write the same password twice")
+        );
+    }
+    Ok(first)
+}
+
+/// Reads a password from a line: to the end of the input, but for one end of line.
+fn first_line(input: impl io::Read) -> Result<String, Failure> {
+    let mut text = String::new();
+    // What is longer is refused anyway.
+    let mut input = input.take(PASSWORD_MAX as u64 + 3);
+    input.read_to_string(&mut text).at("standard input")?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.contains(['\n', '\r']) {
+        return Err(Failure::usage("the password has more than one line").at("standard input"));
+    }
+    Ok(line.to_owned())
+}
+
+fn prompt(what: &str) -> Result<String, Failure> {
+    let terminal = |error: io::Error| Failure::of(ErrorKind::Io, &error).at("the terminal");
+    let silence = Silence::begin().map_err(terminal)?;
+    io::stderr().write_all(what.as_bytes()).map_err(terminal)?;
+    let mut line = String::new();
+    let read = io::stdin().read_line(&mut line).map_err(terminal);
+    drop(silence);
+    io::stderr().write_all(b"\n").map_err(terminal)?;
+    read?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_one_line() {
+        for (input, password) in [
+            ("a b\n", "a b"),
+            ("a", "a"),
+            ("a\r\n", "a"),
+            ("", ""),
+            (" a \n", " a "),
+        ] {
+            assert_eq!(first_line(input.as_bytes()).unwrap(), password);
+        }
+        assert!(first_line("a\nb\n".as_bytes()).is_err());
+        assert!(first_line(&b"\xff"[..]).is_err());
+    }
+}

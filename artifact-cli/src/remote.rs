@@ -1,0 +1,31 @@
+//! The client of other registries, as the arguments and the environment say.
+
+use std::{fs, sync::Arc};
+
+use artifact::ErrorKind;
+use artifact_proto::client::{ClientOptions, OciClient, SystemCredentials};
+
+use crate::{
+    context::Common,
+    failure::{At as _, Failure},
+};
+
+/// Returns the client of other registries.
+pub(crate) fn client(common: &Common) -> Result<OciClient, Failure> {
+    let mut options = ClientOptions::default();
+    options.credentials = Arc::new(SystemCredentials::from_environment()?);
+    for realm in &common.trust_realm {
+        options
+            .trusted_realms
+            .push(realm.parse().at("--trust-realm")?);
+    }
+    if let Some(path) = &common.ca_file {
+        let pem = fs::read(path).map_err(|error| {
+            Failure::of(ErrorKind::Io, &error)
+                .at(path.display())
+                .remedy("name a PEM file that can be read")
+        })?;
+        options.certificates.push(pem);
+    }
+    OciClient::new(options).at("the client of other registries")
+}
