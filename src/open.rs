@@ -105,6 +105,12 @@ pub struct OpenOptions {
     observers: Vec<Arc<dyn Observer>>,
 }
 
+/// Where work runs, and the clock that fits it.
+struct Work {
+    spawn: Arc<dyn Spawn>,
+    clock: Arc<dyn Clock>,
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 enum OpenMode {
     CreateNew,
@@ -194,9 +200,9 @@ impl OpenOptions {
     /// [`OpenError`].
     pub async fn open_async(self, path: impl AsRef<Path>) -> Result<Registry, OpenError> {
         let path = path.as_ref();
-        let (spawn, clock) = self.work()?;
+        let work = self.work()?;
         let rng: Arc<dyn Rng> = Arc::new(SystemRng::new().map_err(OpenError::Seam)?);
-        let options = home::OpenOptions::new(spawn, clock, rng);
+        let options = home::OpenOptions::new(work.spawn, work.clock, rng);
         let home = match self.mode {
             OpenMode::Open => Home::open(path, options).await?,
             OpenMode::ReadOnly => Home::open_read_only(path, options)?,
@@ -206,7 +212,10 @@ impl OpenOptions {
             }
         };
         let engine = home.engine(|home| self.engine(home));
-        let registry = Registry { engine, home: Arc::new(home) };
+        let registry = Registry {
+            engine,
+            home: Arc::new(home),
+        };
         if !registry.home.is_read_only() {
             registry.settle().await?;
         }
@@ -221,7 +230,7 @@ impl OpenOptions {
         options
     }
 
-    fn work(&self) -> Result<(Arc<dyn Spawn>, Arc<dyn Clock>), OpenError> {
+    fn work(&self) -> Result<Work, OpenError> {
         let tokio = self.spawn.is_none().then(Tokio::current_threaded).flatten();
         let on_tokio = tokio.is_some();
         let spawn: Arc<dyn Spawn> = match (&self.spawn, tokio) {
@@ -237,7 +246,7 @@ impl OpenOptions {
                 Arc::new(clock.map_err(OpenError::Seam)?)
             }
         };
-        Ok((spawn, clock))
+        Ok(Work { spawn, clock })
     }
 
     fn engine(&self, home: &Home) -> artifact_core::Registry {

@@ -11,7 +11,13 @@ use crate::output::Output;
 pub(crate) struct Common {
     /// The registry's directory. Without it: the nearest of the current directory and those above
     /// that is a registry, or has one in `registry`
-    #[arg(long, global = true, value_name = "DIR", env = "ARTIFACT_REGISTRY", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "ARTIFACT_REGISTRY",
+        hide_env_values = true
+    )]
     pub(crate) registry: Option<PathBuf>,
 
     /// Print a JSON document for programs

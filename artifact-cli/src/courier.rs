@@ -167,16 +167,16 @@ pub(crate) async fn carry(
     let moved = match (from, to) {
         (Reference::Directory(from), Reference::Directory(to)) => courier.mirror(from, to).await?,
         (Reference::Directory(path), _) => {
-            let place = desk.to_write(to).await?;
+            let place = desk.target(to).await?;
             courier.push(path, to, &place).await?
         }
         (_, Reference::Directory(path)) => {
-            let source = desk.to_read(from, courier.errand.moment).await?;
+            let source = desk.source(from, courier.errand.moment).await?;
             courier.pull(&source, path).await?
         }
         _ => {
-            let source = desk.to_read(from, courier.errand.moment).await?;
-            let place = desk.to_write(to).await?;
+            let source = desk.source(from, courier.errand.moment).await?;
+            let place = desk.target(to).await?;
             courier.copy(&source, to, &place).await?
         }
     };
@@ -288,9 +288,9 @@ impl Courier<'_> {
         let scratch = Scratch::beside(to)?;
         let layout = Reference::layout(scratch.path());
         let mut desk = Desk::new(self.context, true);
-        let place = desk.to_write(&layout).await?;
+        let place = desk.target(&layout).await?;
         self.push(from, &layout, &place).await?;
-        let source = desk.to_read(&layout, None).await?;
+        let source = desk.source(&layout, None).await?;
         let mut moved = self.pull(&source, to).await?;
         moved.from = Reference::Directory(from.to_owned()).to_string();
         Ok(moved)

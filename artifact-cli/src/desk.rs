@@ -84,7 +84,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Opens the place where an artifact is to be read.
-    pub(crate) async fn to_read(
+    pub(crate) async fn source(
         &mut self,
         reference: &Reference,
         moment: Option<Moment>,
@@ -120,7 +120,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Opens the place where an artifact is to be written.
-    pub(crate) async fn to_write(&mut self, reference: &Reference) -> Result<Place, Failure> {
+    pub(crate) async fn target(&mut self, reference: &Reference) -> Result<Place, Failure> {
         match reference {
             Reference::Directory(_) => Err(no_artifact(reference)),
             Reference::Layout(path, _) => Ok(OciLayout::open_or_create(spawn()?, path)

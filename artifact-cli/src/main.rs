@@ -1,5 +1,19 @@
 //! The program `artifact`: arguments in, one or two calls of the library, text or JSON out.
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "text for people is built by appending; it is short, and nobody waits for it"
+)]
+#![expect(
+    clippy::struct_excessive_bools,
+    clippy::struct_field_names,
+    reason = "the fields of a command's arguments are named as its flags are"
+)]
+#![expect(
+    clippy::doc_markdown,
+    reason = "documentation of arguments is help text, which a terminal shows as it is"
+)]
 
 mod catalog;
 mod checkup;

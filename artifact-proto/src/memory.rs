@@ -75,7 +75,13 @@ mod tests {
         let memory = DocumentMemory::new();
         let mut held = Vec::new();
         for _ in 0..4 {
-            held.push(memory.reserve(MANIFEST_MAX).await.unwrap().cover(Bytes::from_static(b"x")));
+            held.push(
+                memory
+                    .reserve(MANIFEST_MAX)
+                    .await
+                    .unwrap()
+                    .cover(Bytes::from_static(b"x")),
+            );
         }
         assert_eq!(memory.reserve(1).await.unwrap_err(), Exhausted);
         held.pop();

@@ -265,8 +265,8 @@ mod tests {
         let held = Arc::new(());
         let inner = Arc::clone(&held);
         let task = threads.run(async move {
-            let _inner = inner;
             futures::future::pending::<()>().await;
+            drop(inner);
         });
         drop(task);
         while Arc::strong_count(&held) > 1 {

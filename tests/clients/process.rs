@@ -147,6 +147,8 @@ pub(crate) struct Daemon {
     name: &'static str,
     child: Child,
     log: PathBuf,
+    /// Where in the log this run begins, in bytes.
+    log_start: usize,
 }
 
 impl Daemon {
@@ -160,6 +162,7 @@ impl Daemon {
             .append(true)
             .open(log)
             .unwrap();
+        let log_start = fs::read(log).unwrap().len();
         let child = tied_to_parent(command)
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
@@ -170,16 +173,17 @@ impl Daemon {
             name,
             child,
             log: log.to_path_buf(),
+            log_start,
         }
     }
 
-    /// Waits until `ready` finds what it looks for in all that was printed.
+    /// Waits until `ready` finds what it looks for in what this run printed.
     pub(crate) fn wait_for<T>(&mut self, ready: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let ended = self.child.try_wait().expect("a child can be waited for");
             let printed = self.printed();
-            if let Some(found) = ready(&printed) {
+            if let Some(found) = ready(printed.get(self.log_start..).unwrap_or_default()) {
                 return found;
             }
             let name = self.name;
@@ -195,7 +199,7 @@ impl Daemon {
         }
     }
 
-    pub(crate) fn printed(&self) -> String {
+    fn printed(&self) -> String {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 

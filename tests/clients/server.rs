@@ -116,11 +116,9 @@ fn serve(mode: Mode, certificate: Option<&Certificate>, sandbox: &Sandbox) -> (D
         command.arg("--tls-key").arg(&certificate.key);
     }
     let mut daemon = Daemon::start("artifact serve", &command, &sandbox.path("serve.log"));
-    // A second start appends to the log of the first.
     let address = daemon.wait_for(|printed| {
         let line = printed
             .lines()
-            .rev()
             .find_map(|line| line.strip_prefix("listening on "))?;
         line.split_once("://")?.1.trim_end_matches('/').parse().ok()
     });

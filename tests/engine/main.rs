@@ -1,5 +1,10 @@
 //! The engine, through the facade: what it promises, over each kind of storage.
+#![expect(
+    clippy::duplicate_mod,
+    reason = "the suite is compiled once for each kind of storage"
+)]
 
 mod disk;
 mod memory;
+mod rot;
 mod support;

@@ -9,10 +9,11 @@ use std::{
 use artifact::{
     Algorithm, AsOf, BlobInfo, BlobRange, BlobStore, Digest, Document, DocumentKey, Error,
     ErrorKind, Hasher, Holder, Holders, Manifest, ManifestIndex, ManifestRef, MediaType,
-    MemoryBlobStore, MemoryIndex, PackageRef, Page, Principal, Published, PutManifest, Registry,
-    RegistryId, RegistryParts, RepositorySettings, RequestContext, Seams, Tag, Threads,
-    UploadOptions, blocking::Session,
+    MemoryBlobStore, MemoryIndex, PackageRef, Page, Principal, Published, PutManifest, RegistryId,
+    RegistryParts, RepositorySettings, RequestContext, Seams, Tag, Threads, UploadOptions,
+    blocking::Session,
 };
+use artifact_core::Registry;
 use artifact_store::{FsBlobStore, FsOptions, NewIndex, SqliteIndex, SqliteOptions, vfs::RealVfs};
 use artifact_testkit::seams::{FakeClock, SeededRng};
 use tempfile::TempDir;

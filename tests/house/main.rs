@@ -175,7 +175,10 @@ fn files_are_short_enough_to_know() {
     ] {
         for file in sources(&root().join(name)) {
             let text = fs::read_to_string(&file).unwrap();
-            let lines = text.split("\nmod tests {").next().map_or(0, |code| code.lines().count());
+            let lines = text
+                .split("\nmod tests {")
+                .next()
+                .map_or(0, |code| code.lines().count());
             if lines > 500 {
                 long.push(format!("{}: {lines}", file.display()));
             }

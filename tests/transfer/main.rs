@@ -1,4 +1,5 @@
 //! Moving artifacts between directories, layouts and packages.
+#![cfg(test)]
 
 mod copies;
 mod directories;

@@ -120,7 +120,7 @@ fn notes(notes: &[Note], checks: &mut Checks) {
                 );
             }
             Note::ReserveMissing => {
-                checks.warning("reserve", note.to_string(), "free room on the disk")
+                checks.warning("reserve", note.to_string(), "free room on the disk");
             }
             _ => checks.warning("repair", note.to_string(), ""),
         }

@@ -232,7 +232,7 @@ fn protocol(response: &Response, checks: &mut Checks) -> bool {
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned)
     };
-    skew(header(header::DATE), checks);
+    skew(header(header::DATE).as_deref(), checks);
     let status = response.status().as_u16();
     match (status, header(header::WWW_AUTHENTICATE)) {
         (200, _) => {
@@ -287,8 +287,8 @@ fn protocol(response: &Response, checks: &mut Checks) -> bool {
 }
 
 /// Tokens have times in them: clocks that differ make them fail.
-fn skew(date: Option<String>, checks: &mut Checks) {
-    let Some(there) = date.as_deref().and_then(http_date) else {
+fn skew(date: Option<&str>, checks: &mut Checks) {
+    let Some(there) = date.and_then(http_date) else {
         return;
     };
     let Ok(here) = artifact::SystemClock::on_tokio() else {

@@ -49,7 +49,9 @@ pub(crate) async fn run(context: &Context, args: InitArgs) -> Result<(), Failure
     let home = registry.home();
     let notes: Vec<_> = home.notes().iter().map(ToString::to_string).collect();
     if !context.output.is_json() {
-        notes.iter().for_each(|note| context.output.note(note));
+        for note in &notes {
+            context.output.note(note);
+        }
     }
     let made = Made {
         path: home.path().to_owned(),

@@ -163,7 +163,7 @@ impl Here {
 
 pub(crate) async fn run(context: &Context, args: InspectArgs) -> Result<(), Failure> {
     let mut desk = Desk::new(context, true);
-    let source = desk.to_read(&args.reference, args.as_of).await?;
+    let source = desk.source(&args.reference, args.as_of).await?;
     let wanted = source.wanted();
     let manifest = source.place.manifest(&wanted).await.at(&source.shown)?;
     if args.manifest {

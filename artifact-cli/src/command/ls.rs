@@ -57,7 +57,7 @@ pub(crate) async fn run(context: &Context, args: LsArgs) -> Result<(), Failure> 
         .version()
         .is_some_and(|version| !Version::is_open(version))
     {
-        let source = desk.to_read(&reference, args.as_of).await?;
+        let source = desk.source(&reference, args.as_of).await?;
         return context.output.show(&content::of(&source).await?);
     }
     match &reference {

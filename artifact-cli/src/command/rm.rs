@@ -72,7 +72,7 @@ pub(crate) async fn run(context: &Context, args: RmArgs) -> Result<(), Failure> 
         return Err(failure.remedy("write NAME:TAG or NAME@DIGEST"));
     }
     let mut desk = Desk::new(context, false);
-    let source = desk.to_read(&args.reference, None).await?;
+    let source = desk.source(&args.reference, None).await?;
     let removed = match &source.place {
         Place::Local(local) => local_artifact(local, &source, args.purge).await?,
         Place::Remote(package) if !args.purge => {
@@ -215,7 +215,7 @@ async fn purge_all(
             match local.session.purge(&digest).await {
                 Ok(()) => purged.push(digest.to_string()),
                 Err(Error::Precondition { .. } | Error::Named { .. }) => {
-                    kept.push(digest.to_string())
+                    kept.push(digest.to_string());
                 }
                 Err(Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),

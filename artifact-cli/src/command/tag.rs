@@ -50,7 +50,7 @@ impl Report for Tagged {
 pub(crate) async fn run(context: &Context, args: TagArgs) -> Result<(), Failure> {
     let condition: Condition = args.condition.into();
     let mut desk = Desk::new(context, false);
-    let source = desk.to_read(&args.reference, None).await?;
+    let source = desk.source(&args.reference, None).await?;
     let options = CopyOptions::default().on(condition);
     let transfer = Transfer::new(spawn()?);
     let mut digest = String::new();

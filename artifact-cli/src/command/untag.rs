@@ -51,7 +51,7 @@ pub(crate) async fn run(context: &Context, args: UntagArgs) -> Result<(), Failur
             .remedy("write it as NAME:TAG"));
     };
     let mut desk = Desk::new(context, false);
-    match desk.to_write(&args.reference).await? {
+    match desk.target(&args.reference).await? {
         Place::Local(local) => {
             local
                 .session

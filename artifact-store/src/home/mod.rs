@@ -1,6 +1,8 @@
 //! A registry's directory: made, opened by several processes at once, copied, mended.
 
+mod check;
 mod create;
+mod doctor;
 mod error;
 #[expect(
     clippy::module_inception,
@@ -30,6 +32,8 @@ mod units;
 mod upkeep;
 mod verify;
 
+pub use check::Checked;
+pub use doctor::{Finding, Outcome};
 pub use error::HomeError;
 pub use home::Home;
 pub use note::Note;

@@ -124,7 +124,8 @@ async fn open_parts(
     notes: &mut Vec<Note>,
 ) -> Result<Option<Arc<Parts>>, HomeError> {
     let root = layout.root();
-    let journal = Journal::open(Arc::clone(&options.vfs), layout.journal());
+    let vfs = Arc::clone(&options.vfs);
+    let journal = Journal::with_limit(vfs, layout.journal(), options.journal_file);
     let journal = Arc::new(journal.map_err(HomeError::journal(root))?);
     let kept: Arc<dyn Any + Send + Sync> = Arc::<Seat>::clone(seat);
     journal.keep(kept);

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use artifact_core::{Clock, Rng, Spawn};
 
 use super::settings::Settings;
-use crate::vfs::{RealVfs, Vfs};
+use crate::{
+    journal::FILE_LIMIT,
+    vfs::{RealVfs, Vfs},
+};
 
 /// What a registry's directory is opened with.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct OpenOptions {
     /// The file system under blobs and journal. Locks, settings and the index are always on the
     /// system's own.
     pub vfs: Arc<dyn Vfs>,
+    /// From this length on, in bytes, a file of the journal is closed and another one begun.
+    pub journal_file: u64,
 }
 
 impl OpenOptions {
@@ -30,6 +35,7 @@ impl OpenOptions {
             clock,
             rng,
             vfs: Arc::new(RealVfs::new()),
+            journal_file: FILE_LIMIT,
         }
     }
 }

@@ -22,7 +22,7 @@ use super::{
 use crate::vfs::{OpenMode, Vfs};
 
 /// From this length on a file is closed, and another one begun.
-const FILE_LIMIT: u64 = 8 << 20;
+pub(crate) const FILE_LIMIT: u64 = 8 << 20;
 /// How many bytes are gathered before they are written.
 const WRITE: usize = 1 << 20;
 /// How long after an append the journal is synced, so that this is within a second.

@@ -13,6 +13,7 @@ mod scan;
 
 pub use entry::JournalEntry;
 pub use error::JournalError;
+pub(crate) use log::FILE_LIMIT;
 pub use log::Journal;
 pub use read::{Entries, TornTail};
 pub use rewrite::{ClosedFiles, Compacted};

@@ -110,7 +110,7 @@ impl Entries {
     }
 
     /// Returns the newest revision that was read.
-    pub const fn last(&self) -> Revision {
+    pub const fn reached(&self) -> Revision {
         self.last
     }
 

@@ -32,9 +32,11 @@ struct FsPlace {
 
 impl FsPlace {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        FsBlobStore::create_layout(&RealVfs::new(), directory.path()).unwrap();
+        let directory = tempfile::tempdir().expect("a directory");
+        FsBlobStore::create_layout(&RealVfs::new(), directory.path()).expect("a store is made");
         let (vfs, sync_fails) = (HookedVfs::default(), Arc::new(AtomicBool::new(false)));
+        // Reads may give less than was asked for at any time.
+        vfs.shorten_reads(100_000);
         let fails = Arc::clone(&sync_fails);
         vfs.set(move |operation, _| {
             let is_sync = matches!(operation, "sync" | "sync directory");
@@ -59,7 +61,7 @@ impl StorePlace for FsPlace {
             Arc::new(TokioSpawn::current()),
             Arc::<SeededRng>::clone(&self.rng),
         );
-        Arc::new(FsBlobStore::open(options).unwrap())
+        Arc::new(FsBlobStore::open(options).expect("a store is opened"))
     }
 
     fn can_reopen(&self) -> bool {

@@ -11,10 +11,13 @@
 mod basics;
 mod child;
 mod copies;
+mod doctor;
+mod full;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../support/hooked_vfs.rs"]
 mod hooked_vfs;
 mod processes;
+mod purge;
 mod read_only;
 mod rebuild;
 mod snapshot;

@@ -94,20 +94,20 @@ async fn mi2_many_share_few_shifts_and_keep_their_order() {
 async fn notes_and_changes_keep_their_order() {
     let dir = tempfile::tempdir().unwrap();
     let index = create(dir.path());
-    let (a, held) = (package("a"), lease("one", 0, 100));
+    let (a, day) = (package("a"), lease("one", 0, 100));
     let enter = set_of(1, [put_inline(0), Change::Link(a.clone(), digest(0), None)]);
-    let hold = Bookkeeping::Lease(a.clone(), digest(0), held.clone());
+    let hold = Bookkeeping::Lease(a.clone(), digest(0), day.clone());
     let unlink = set_of(2, [Change::Unlink(a.clone(), digest(0))]);
-    let again = Bookkeeping::Lease(a.clone(), digest(0), held);
-    let (entered, noted, unlinked, refused) = futures::join!(
+    let again = Bookkeeping::Lease(a.clone(), digest(0), day);
+    let (linked, held, undone, refused) = futures::join!(
         index.apply(enter),
         index.note(hold),
         index.apply(unlink),
         index.note(again)
     );
-    assert_eq!(entered.unwrap().revision.get(), 1);
-    assert_eq!(noted.unwrap().rows, 1);
-    assert_eq!(unlinked.unwrap().revision.get(), 2);
+    assert_eq!(linked.unwrap().revision.get(), 1);
+    assert_eq!(held.unwrap().rows, 1);
+    assert_eq!(undone.unwrap().revision.get(), 2);
     assert!(
         matches!(refused, Err(IndexError::Conflict(_))),
         "{refused:?}"

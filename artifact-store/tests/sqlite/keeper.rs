@@ -17,6 +17,7 @@ use super::{
         MANY, create, digest, image, lease, open, options, package, package_of, publish, put_at,
         put_inline, put_manifest, set_of,
     },
+    hooked_vfs::HookedVfs,
 };
 
 fn journal(directory: &Path) -> Arc<Journal> {
@@ -144,6 +145,40 @@ async fn a_gap_in_the_journal_is_filled_from_the_feed() {
     index.apply(set_of(21, [put_inline(8)])).await.unwrap();
     let trash = Bookkeeping::Trash(vec!["k/9".parse().unwrap()]);
     journaled.note(trash).await.unwrap();
+}
+
+/// F8, F9: where the journal cannot be written, what the index has made durable is acknowledged, and
+/// no more until the journal has that, too. Reads and bookkeeping go on.
+#[tokio::test]
+async fn f8_a_journal_that_cannot_be_written_stops_the_next_change() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(create(dir.path()));
+    let vfs = HookedVfs::default();
+    let opened = Journal::open(Arc::new(vfs.clone()), dir.path().join("journal")).unwrap();
+    let index = SqliteIndex::open(options(dir.path()).journal(Arc::new(opened))).unwrap();
+    index.apply(set_of(1, [put_inline(0)])).await.unwrap();
+    vfs.set(|operation, _| {
+        let full = operation == "write";
+        full.then(|| std::io::ErrorKind::StorageFull.into())
+    });
+    let made = index.apply(set_of(2, [put_inline(1)])).await.unwrap();
+    for _ in 0..2 {
+        let refused = index.apply(set_of(3, [put_inline(2)])).await;
+        assert!(
+            matches!(refused, Err(IndexError::NoSpace { .. })),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(index.head().await.unwrap().revision, made.revision);
+    let trash = Bookkeeping::Trash(vec!["k/9".parse().unwrap()]);
+    index.note(trash).await.unwrap();
+    vfs.set(|_, _| None);
+    index.apply(set_of(3, [put_inline(2)])).await.unwrap();
+    let written: Vec<u64> = entries(dir.path())
+        .iter()
+        .map(|entry| entry.revision().get())
+        .collect();
+    assert_eq!(written, [1, 2, 3]);
 }
 
 /// A journal that is ahead of its index is not written over: then the index is the older copy.

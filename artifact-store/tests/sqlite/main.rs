@@ -9,6 +9,9 @@
 mod compare;
 mod durable;
 mod goods;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../support/hooked_vfs.rs"]
+mod hooked_vfs;
 mod keeper;
 mod model;
 mod refuse;

@@ -6,35 +6,59 @@ use std::{
     io,
     ops::Range,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use artifact_store::{
     sys::lock::Hold,
     vfs::{DirEntry, FileMeta, OpenMode, RealVfs, Vfs, VfsError, VfsFile},
 };
+use parking_lot::Mutex;
 
 /// Is called with the operation and the path; what it returns is the error of the call.
 pub(crate) type Hook = dyn Fn(&'static str, &Path) -> Option<io::Error> + Send + Sync;
 
 /// The real file system, with a hook before each call. Clones share the hook.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct HookedVfs {
     hook: Arc<Mutex<Option<Arc<Hook>>>>,
+    most: Arc<AtomicUsize>,
+}
+
+impl Default for HookedVfs {
+    fn default() -> Self {
+        Self {
+            hook: Arc::default(),
+            most: Arc::new(AtomicUsize::new(usize::MAX)),
+        }
+    }
 }
 
 impl HookedVfs {
+    /// Lets no read give more than so many bytes.
+    pub(crate) fn shorten_reads(&self, most: usize) {
+        self.most.store(most, Ordering::SeqCst);
+    }
+
+    fn shorten<'a>(&self, buffer: &'a mut [u8]) -> &'a mut [u8] {
+        let most = self.most.load(Ordering::SeqCst).min(buffer.len());
+        buffer.get_mut(..most).unwrap_or_default()
+    }
+
     /// Calls `hook` before each call from now on.
     pub(crate) fn set(
         &self,
         hook: impl Fn(&'static str, &Path) -> Option<io::Error> + Send + Sync + 'static,
     ) {
-        *self.hook.lock().unwrap() = Some(Arc::new(hook));
+        *self.hook.lock() = Some(Arc::new(hook));
     }
 
     fn before(&self, operation: &'static str, path: &Path) -> Result<(), VfsError> {
         // Not called under the lock: it may wait.
-        let hook = self.hook.lock().unwrap().clone();
+        let hook = self.hook.lock().clone();
         match hook.and_then(|hook| hook(operation, path)) {
             Some(error) => Err(VfsError::new(operation, path, error)),
             None => Ok(()),
@@ -146,12 +170,12 @@ impl VfsFile for HookedFile {
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, VfsError> {
         self.before("read")?;
-        self.file.read_at(buffer, offset)
+        self.file.read_at(self.vfs.shorten(buffer), offset)
     }
 
     fn read_cached_at(&self, buffer: &mut [u8], offset: u64) -> Option<usize> {
         self.before("read cached").ok()?;
-        self.file.read_cached_at(buffer, offset)
+        self.file.read_cached_at(self.vfs.shorten(buffer), offset)
     }
 
     fn write_at(&self, data: &[u8], offset: u64) -> Result<(), VfsError> {

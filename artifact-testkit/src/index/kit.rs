@@ -9,8 +9,8 @@ use std::{
 };
 
 use artifact_core::{
-    AsOf, Bookkeeping, Change, ChangeSet, Committed, Conflict, IndexError, Manifest, ManifestIndex,
-    PackageRef, Query, Revision, Scope,
+    AsOf, Bookkeeping, Change, ChangeSet, Committed, Conflict, IndexError, LinkRecord, Manifest,
+    ManifestIndex, PackageRef, Query, Revision, Scope, TagRecord,
 };
 
 use tokio::sync::Mutex;
@@ -160,6 +160,42 @@ impl IndexKit {
     /// Checks that the feed tells what the index answers, at each revision that is kept.
     pub(crate) async fn check_feed(&self) {
         self.folds.lock().await.check(&**self.index()).await;
+    }
+
+    /// Returns a tag as it is now.
+    pub(crate) async fn tag(&self, package: &PackageRef, name: &str) -> Option<TagRecord> {
+        let record = self
+            .index()
+            .tag(AsOf::Now, package, &goods::tag(name))
+            .await;
+        record.expect("tag answers")
+    }
+
+    /// Returns a blob as a package has it now.
+    pub(crate) async fn blob(&self, package: &PackageRef, number: u8) -> Option<LinkRecord> {
+        let digest = goods::digest(number);
+        let link = self.index().blob(AsOf::Now, package, &digest).await;
+        link.expect("blob answers")
+    }
+
+    /// Returns the whole feed.
+    pub(crate) async fn feed(&self) -> Vec<Committed> {
+        let feed = self.index().changes(Revision::ZERO, goods::MANY).await;
+        feed.expect("changes answers")
+    }
+
+    /// Prunes a repository, one row a time.
+    pub(crate) async fn prune(&self, repository: &str) -> u64 {
+        let mut pruned = 0;
+        loop {
+            let repository = goods::repository(repository);
+            let rows = self.note(Bookkeeping::Prune(repository, 1)).await;
+            assert!(rows <= 1, "more is pruned than was asked for");
+            if rows == 0 {
+                return pruned;
+            }
+            pruned += rows;
+        }
     }
 
     /// Returns the newest revision.

@@ -115,6 +115,8 @@ macro_rules! __manifest_index_cases {
             mi_9_the_feed_tells_all_changes
             mi_9_the_feed_is_paged
             mi_9_adoption_is_told
+            mi_9_adoption_moves_all_that_is_there
+            mi_9_adoption_needs_a_free_name
             mi_10_tags_count_every_change
             mi_10_documents_count_every_change
             mi_10_expectations_are_exact
@@ -129,9 +131,11 @@ macro_rules! __manifest_index_cases {
             mi_12_what_does_not_raise_is_not_refused
             mi_12_reservations_count
             mi_12_rooms_hold_in_a_race
-            mi_12_counts_are_exact
+            mi_12_totals_are_exact
+            mi_12_footprints_are_exact
             mi_13_bookkeeping_makes_no_revision
             mi_13_uploads_have_versions
+            mi_13_an_upload_is_expected_exactly
             mi_13_claims_are_exclusive
             mi_13_a_claim_of_another_boot_lives_on
             mi_13_leases_are_renewed_and_end

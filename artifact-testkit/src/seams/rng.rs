@@ -33,8 +33,8 @@ impl Rng for SeededRng {
     fn fill(&self, bytes: &mut [u8]) {
         for part in bytes.chunks_mut(8) {
             let random = self.next().to_le_bytes();
-            for (byte, random) in part.iter_mut().zip(random) {
-                *byte = random;
+            if let Some(random) = random.get(..part.len()) {
+                part.copy_from_slice(random);
             }
         }
     }

@@ -180,10 +180,10 @@ fn referrers_are_listed_by_type_and_page_and_adopted_from_the_fallback_tag() {
         expected.push(about.digest());
     }
     let (old, _) = publish(&session, &app, "old-signature", 200);
-    let list = index_of(&[&old]);
+    let kept = index_of(&[&old]);
     let fallback = format!("sha256-{}", subject.digest().hex());
     session
-        .put_manifest(&app, &list, &PutManifest::tagged(vec![tag(&fallback)]))
+        .put_manifest(&app, &kept, &PutManifest::tagged(vec![tag(&fallback)]))
         .unwrap();
     expected.push(old.digest());
     expected.sort();

@@ -12,6 +12,9 @@ use crate::{
     vfs::{VfsError, VfsFile},
 };
 
+/// How often it is tried to let go.
+const UNLOCK_TRIES: usize = 3;
+
 /// The lock by which one writer holds a slot, until it is dropped.
 #[derive(Debug)]
 pub(super) struct SlotLock {
@@ -54,7 +57,12 @@ impl SlotLock {
 
 impl Drop for SlotLock {
     fn drop(&mut self) {
-        // It fails only where it could not be taken either; and it ends with the file at the latest.
-        let _ended = self.file.unlock_range(self.range.clone());
+        // The kernel may lack the memory to split one lock into two; while it stays, nobody reads
+        // the blob. It ends with the segment's file at the latest.
+        for _ in 0..UNLOCK_TRIES {
+            if self.file.unlock_range(self.range.clone()).is_ok() {
+                break;
+            }
+        }
     }
 }

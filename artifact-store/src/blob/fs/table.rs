@@ -388,7 +388,9 @@ mod tests {
             row(5, FIRST_BLOCK + 2, State::Written),
             row(ROWS - 1, FIRST_BLOCK + 7, State::Reserved),
         ];
-        rows.iter().for_each(|row| row.write(&*file).unwrap());
+        for row in &rows {
+            row.write(&*file).unwrap();
+        }
         Row::write_synced(&rows[1].slot, &*file).unwrap();
         let table = Table::read(&*file, ID).unwrap();
         assert_eq!(table.rows.len(), 3);
@@ -409,18 +411,23 @@ mod tests {
     #[test]
     fn what_no_slot_has_is_dead() {
         let mut table = Table::default();
-        let base = u64::from(FIRST_BLOCK) * BLOCK;
-        let at = |blocks: u64| base + blocks * BLOCK;
-        assert_eq!(table.dead_parts(at(0)..at(9)), [at(0)..at(9)]);
+        let first = u64::from(FIRST_BLOCK);
+        // In blocks after the first.
+        let dead = |table: &Table, start: u64, end: u64| -> Vec<(u64, u64)> {
+            let parts = table.dead_parts((first + start) * BLOCK..(first + end) * BLOCK);
+            let blocks = |at: u64| at / BLOCK - first;
+            let parts = parts.into_iter();
+            parts
+                .map(|part| (blocks(part.start), blocks(part.end)))
+                .collect()
+        };
+        assert_eq!(dead(&table, 0, 9), [(0, 9)]);
         table.rows.push(row(2, FIRST_BLOCK + 6, State::Written));
         table.rows.push(row(0, FIRST_BLOCK + 1, State::Suspended));
         table.rows.push(row(1, FIRST_BLOCK + 3, State::Dead));
-        assert_eq!(
-            table.dead_parts(at(0)..at(9)),
-            [at(0)..at(1), at(3)..at(6), at(8)..at(9)]
-        );
-        assert_eq!(table.dead_parts(at(1)..at(3)), []);
-        assert_eq!(table.dead_parts(at(2)..at(4)), [at(3)..at(4)]);
-        assert_eq!(table.dead_parts(at(4)..at(5)), [at(4)..at(5)]);
+        assert_eq!(dead(&table, 0, 9), [(0, 1), (3, 6), (8, 9)]);
+        assert_eq!(dead(&table, 1, 3), []);
+        assert_eq!(dead(&table, 2, 4), [(3, 4)]);
+        assert_eq!(dead(&table, 4, 5), [(4, 5)]);
     }
 }

@@ -42,18 +42,26 @@ pub(super) struct Ran {
 }
 
 impl<'c> Batch<'c> {
-    /// Returns the batch of no jobs, in a transaction that has begun.
-    pub(super) const fn new(conn: &'c Connection) -> Self {
-        Self {
+    /// Runs jobs in a transaction that has begun.
+    pub(super) fn run_all(conn: &'c Connection, jobs: Vec<Job>) -> Ran {
+        let mut batch = Self {
             conn,
             pending: Vec::new(),
             entries: Vec::new(),
             lost: None,
+        };
+        for job in jobs {
+            batch.run(job);
+        }
+        Ran {
+            pending: batch.pending,
+            entries: batch.entries,
+            lost: batch.lost,
         }
     }
 
     /// Runs a job, all of it or nothing.
-    pub(super) fn run(&mut self, job: Job) {
+    fn run(&mut self, job: Job) {
         if let Some(lost) = &self.lost {
             return job.refuse(lost);
         }
@@ -75,15 +83,6 @@ impl<'c> Batch<'c> {
                 let outcome = self.alone("maintenance", |batch| batch.work(work));
                 self.pending.push(Pending::Worked(outcome, answer));
             }
-        }
-    }
-
-    /// Returns what is left when all jobs have run.
-    pub(super) fn ran(self) -> Ran {
-        Ran {
-            pending: self.pending,
-            entries: self.entries,
-            lost: self.lost,
         }
     }
 

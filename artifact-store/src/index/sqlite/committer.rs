@@ -13,7 +13,7 @@ use artifact_core::{Epoch, IndexError};
 use rusqlite::{Connection, Error as SqlError, ErrorCode};
 
 use super::{
-    batch::{Batch, Pending, Ran},
+    batch::{Batch, Pending},
     connection::{self, Purpose},
     failure::{backend, of_sql},
     job::Job,
@@ -24,7 +24,7 @@ use super::{
     statement::run,
 };
 use crate::{
-    journal::Journal,
+    journal::{Journal, JournalEntry},
     sys::lock::{RecordGuard, RecordLock, RecordLockError},
 };
 
@@ -46,6 +46,17 @@ pub(super) struct Committer {
 struct Connections {
     change: Connection,
     note: Connection,
+}
+
+impl Connections {
+    /// Returns the one for jobs that share a transaction: they are all as durable as one of them.
+    fn of(&self, jobs: &[Job]) -> &Connection {
+        if jobs.iter().all(|job| matches!(job, Job::Note(..))) {
+            &self.note
+        } else {
+            &self.change
+        }
+    }
 }
 
 impl Committer {
@@ -144,12 +155,7 @@ impl Committer {
             refuse_all(jobs, &Refusal::Closed);
             return (Vec::new(), Ok(()));
         };
-        let durable = jobs.iter().any(|job| !matches!(job, Job::Note(..)));
-        let conn = if durable {
-            &connections.change
-        } else {
-            &connections.note
-        };
+        let conn = connections.of(&jobs);
         // Maintenance needs no journal: it may be what brings the index to where that is.
         let journaled = jobs.iter().any(|job| matches!(job, Job::Apply(..)));
         if let Err(refusal) = self.begin(conn, journaled) {
@@ -157,36 +163,27 @@ impl Committer {
             refuse_all(jobs, &refusal);
             return (Vec::new(), Ok(()));
         }
-        let mut batch = Batch::new(conn);
-        for job in jobs {
-            batch.run(job);
-        }
-        let Ran {
-            pending,
-            entries,
-            lost,
-        } = batch.ran();
-        let ended = match lost {
-            Some(refusal) => Err((refusal, false)),
-            None => end(conn),
+        let ran = Batch::run_all(conn, jobs);
+        let ended = ran
+            .lost
+            .map_or_else(|| end(conn), |lost| Err((lost, false)));
+        let Err((refusal, unknown)) = ended else {
+            self.append(&ran.entries);
+            return (ran.pending, Ok(()));
         };
-        match ended {
-            Ok(()) => {
-                if let Some(journal) = &self.journal {
-                    // What was committed is durable in the index, so it is acknowledged. What the
-                    // journal misses is filled in before the next commit, which is refused where
-                    // that fails, too.
-                    let _missing = journal.append(&entries);
-                }
-                (pending, Ok(()))
-            }
-            Err((refusal, unknown)) => {
-                roll_back(conn);
-                if unknown {
-                    self.poison();
-                }
-                (pending, Err(refusal))
-            }
+        roll_back(conn);
+        if unknown {
+            self.poison();
+        }
+        (ran.pending, Err(refusal))
+    }
+
+    /// Gives the journal what was committed.
+    fn append(&self, entries: &[JournalEntry]) {
+        if let Some(journal) = &self.journal {
+            // It is durable in the index, so it is acknowledged. What the journal misses is filled in
+            // before the next commit, which is refused where that fails, too.
+            let _missing = journal.append(entries);
         }
     }
 

@@ -6,7 +6,10 @@ use std::{
 };
 
 use artifact_core::{Epoch, Head, IndexError, Lease, Revision};
-use rusqlite::{Connection, OpenFlags, backup::Backup};
+use rusqlite::{
+    Connection, OpenFlags,
+    backup::{Backup, StepResult},
+};
 
 use super::{
     check,
@@ -195,7 +198,11 @@ fn copy(from: &Connection, to: &Path) -> Outcome<Head> {
     let mut target = Connection::open_with_flags(to, flags)?;
     target.execute_batch("PRAGMA synchronous = FULL")?;
     // All pages in one step: between two, a writer would make it begin again.
-    Backup::new(from, &mut target)?.step(-1)?;
+    match Backup::new(from, &mut target)?.step(-1)? {
+        StepResult::Done => {}
+        // It waited for as long as any statement does.
+        _ => return Err(IndexError::Busy.into()),
+    }
     let head = revisions::head(&target)?;
     target
         .close()

@@ -1,8 +1,8 @@
 //! A journal, read back into an empty index.
 
 use artifact_core::{
-    BlobKey, BlobRecord, Committed, Digest, Event, Hasher, Lease, Location, Manifest, MediaType,
-    OciName, PackageRef, Revision, Timestamp,
+    BlobKey, BlobRecord, Committed, Digest, Event, Generation, Hasher, Lease, Location, Manifest,
+    MediaType, OciName, PackageRef, Revision, Tag, Timestamp,
 };
 use bytes::Bytes;
 use rusqlite::Connection;
@@ -95,32 +95,19 @@ impl Replay<'_> {
                 tag,
                 generation,
                 ..
-            } => {
-                let package = packages::intern(&self.tx, package)?;
-                tags::remove(&self.tx, &package, tag, *generation)
-            }
+            } => self.tag_gone(package, tag, *generation),
             Event::TagPut {
                 package,
                 tag,
                 digest,
                 generation,
                 ..
-            } => {
-                let package = packages::intern(&self.tx, package)?;
-                if manifests::is_present(self.tx.conn, &package, digest)? {
-                    return tags::put(&self.tx, &package, tag, digest, *generation);
-                }
-                // No tag dangles (MI-3), and none counts anew.
-                tags::remove(&self.tx, &package, tag, *generation)
-            }
+            } => self.tag_put(package, tag, digest, *generation),
             Event::Unpinned {
                 package,
                 digest,
                 name,
-            } => {
-                let package = packages::intern(&self.tx, package)?;
-                links::remove_pin(&self.tx, &package, digest, name).map(drop)
-            }
+            } => self.unpinned(package, digest, name),
             other => {
                 let text = format!("this program does not know {other:?}");
                 Err(backend("replaying the journal", text).into())
@@ -179,6 +166,31 @@ impl Replay<'_> {
             links::add_pin(&self.tx, &package, digest, name)?;
         }
         Ok(())
+    }
+
+    fn unpinned(&mut self, at: &PackageRef, digest: &Digest, name: &str) -> Outcome<()> {
+        let package = packages::intern(&self.tx, at)?;
+        links::remove_pin(&self.tx, &package, digest, name).map(drop)
+    }
+
+    fn tag_put(
+        &mut self,
+        at: &PackageRef,
+        tag: &Tag,
+        digest: &Digest,
+        generation: Generation,
+    ) -> Outcome<()> {
+        let package = packages::intern(&self.tx, at)?;
+        if manifests::is_present(self.tx.conn, &package, digest)? {
+            return tags::put(&self.tx, &package, tag, digest, generation);
+        }
+        // No tag dangles (MI-3), and none counts anew.
+        self.tag_gone(at, tag, generation)
+    }
+
+    fn tag_gone(&mut self, at: &PackageRef, tag: &Tag, generation: Generation) -> Outcome<()> {
+        let package = packages::intern(&self.tx, at)?;
+        tags::remove(&self.tx, &package, tag, generation)
     }
 
     fn manifest_put(

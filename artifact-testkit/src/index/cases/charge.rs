@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use artifact_core::{Bookkeeping, Change, ChangeSet, Conflict, Room, Scope, Usage};
+use artifact_core::{Bookkeeping, Change, ChangeSet, Conflict, Room, Usage};
 use futures::future::join_all;
 
 use crate::index::{
@@ -243,76 +243,68 @@ pub async fn mi_12_rooms_hold_in_a_race(kit: &mut IndexKit) {
     assert!(charged(kit, "default").await <= limit, "the bound holds");
 }
 
-/// MI-12: the counts of scopes and of the registry are those of what is there.
-pub async fn mi_12_counts_are_exact(kit: &mut IndexKit) {
+/// Fills an index with what is counted. Returns the sizes of a past manifest and of one that is there.
+async fn fill(kit: &IndexKit) -> (u64, u64) {
     let (a, x) = (package("a"), package_of("team", "x"));
     let first = kit.publish(&a, "v1", &[1, 2]).await;
     let second = kit.publish(&x, "v1", &[2, 3]).await;
     kit.make([put_at(4, 4), link(&x, 4), put_at(5, 5), put_at(6, 6)])
         .await;
-    kit.make([
-        Change::DeleteManifest(a.clone(), first.digest()),
-        link(&a, 2),
-    ])
-    .await;
+    let delete = Change::DeleteManifest(a.clone(), first.digest());
+    kit.make([delete, link(&a, 2)]).await;
     kit.make([Change::Collect(vec![digest(6)])]).await;
     kit.note(Bookkeeping::Quarantine(digest(5), key(5))).await;
     kit.note(Bookkeeping::Trash(vec![key(7)])).await;
-    let record = upload(1, &a, Some(8));
-    kit.note(Bookkeeping::BeginUpload(Box::new(record), Vec::new()))
-        .await;
+    let record = Box::new(upload(1, &a, Some(8)));
+    kit.note(Bookkeeping::BeginUpload(record, Vec::new())).await;
+    (first.size(), second.size())
+}
 
+/// MI-12: the counts of the registry are those of what is there.
+pub async fn mi_12_totals_are_exact(kit: &mut IndexKit) {
+    let (past, there) = fill(kit).await;
     let totals = kit.index().totals().await.expect("totals answers");
+    let counts = (totals.blobs, totals.quarantined, totals.uploads);
+    assert_eq!(counts, (5, 1, 1), "blobs, bad ones, uploads");
+    assert_eq!(totals.stored_bytes, size(4) + size(5), "bytes in the store");
+    let inline = size(1) + size(2) + size(3);
+    assert_eq!(totals.inline_bytes, inline, "bytes in the index");
+    assert_eq!(totals.manifest_bytes, past + there, "also what is past");
+    let trash = (totals.trash, totals.trash_bytes);
     assert_eq!(
-        (totals.blobs, totals.quarantined, totals.uploads),
-        (5, 1, 1)
+        trash,
+        (2, size(6)),
+        "keys in the trash, and what is known of them"
     );
-    assert_eq!(totals.stored_bytes, size(4) + size(5));
-    assert_eq!(totals.inline_bytes, size(1) + size(2) + size(3));
-    assert_eq!(
-        totals.manifest_bytes,
-        first.size() + second.size(),
-        "also what is past"
-    );
-    assert_eq!((totals.trash, totals.trash_bytes), (2, size(6)));
+    kit.make([Change::Forget(repository("default"), kit.head().await)])
+        .await;
+    kit.prune("default").await;
+    let totals = kit.index().totals().await.expect("totals answers");
+    assert_eq!(totals.manifest_bytes, there, "what was pruned is gone");
+}
 
-    let all = kit
-        .index()
-        .footprint(&Scope::all())
-        .await
-        .expect("footprint answers");
+/// MI-12: so are those of scopes.
+pub async fn mi_12_footprints_are_exact(kit: &mut IndexKit) {
+    fill(kit).await;
+    let footprint = async |path| {
+        let footprint = kit.index().footprint(&scope(path)).await;
+        footprint.expect("footprint answers")
+    };
+    let all = footprint("").await;
     assert_eq!((all.packages, all.tags, all.manifests), (1, 1, 1));
-    assert_eq!(
-        (all.blobs, all.blob_bytes),
-        (3, size(2) + size(3) + size(4))
-    );
+    let linked = (3, size(2) + size(3) + size(4));
+    assert_eq!((all.blobs, all.blob_bytes), linked, "what is linked");
     assert_eq!(all.history_bytes, size(1), "what only history wants");
-    let default = kit
-        .index()
-        .footprint(&scope("default"))
-        .await
-        .expect("footprint answers");
+    let default = footprint("default").await;
+    let counts = (default.packages, default.blobs, default.blob_bytes);
     assert_eq!(
-        (default.packages, default.blobs, default.blob_bytes),
-        (0, 1, size(2))
+        counts,
+        (0, 1, size(2)),
+        "a package without a manifest is none"
     );
     assert_eq!(default.history_bytes, size(1));
     kit.make([Change::Forget(repository("default"), kit.head().await)])
         .await;
-    while kit.note(Bookkeeping::Prune(repository("default"), 1)).await > 0 {}
-    let forgotten = kit
-        .index()
-        .footprint(&Scope::all())
-        .await
-        .expect("footprint answers");
-    assert_eq!(
-        forgotten.history_bytes, 0,
-        "history that is forgotten wants nothing"
-    );
-    let totals = kit.index().totals().await.expect("totals answers");
-    assert_eq!(
-        totals.manifest_bytes,
-        second.size(),
-        "what was pruned is gone"
-    );
+    let bytes = footprint("").await.history_bytes;
+    assert_eq!(bytes, 0, "history that is forgotten wants nothing");
 }

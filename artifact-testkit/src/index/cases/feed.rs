@@ -1,51 +1,37 @@
 //! MI-9: the feed tells everything.
 
-use artifact_core::{AsOf, Bookkeeping, Change, Conflict, Event, Principal, Revision, Timestamp};
+use std::collections::BTreeSet;
+
+use artifact_core::{Bookkeeping, Change, Conflict, Digest, Event, Principal, Revision, Timestamp};
 
 use crate::index::{
     goods::{
-        MANY, Parts, all, boot, digest, key, lease_until, limit, link, package, package_of, put_at,
+        MANY, Parts, all, boot, digest, lease_until, limit, link, package, package_of, put_at,
         put_inline, put_tag, repository, repository_document, tag, upload,
     },
     kit::IndexKit,
 };
 
-/// MI-9: each kind of change is told, and the feed folds to what the index answers.
-pub async fn mi_9_the_feed_tells_all_changes(kit: &mut IndexKit) {
+/// Makes each kind of change but the adoption. Returns the manifest that says when it was published.
+async fn change_everything(kit: &IndexKit, published_at: Timestamp) -> Digest {
     let a = package("a");
     let document = repository_document("team");
     let image = kit.publish(&a, "v1", &[1, 2]).await;
-    kit.check_feed().await;
-    kit.make([
-        put_at(3, 3),
-        Change::Link(a.clone(), digest(3), Some(lease_until(500))),
-    ])
-    .await;
-    kit.make([
-        put_at(4, 4),
-        link(&a, 4),
-        Change::Pin(a.clone(), digest(4), "kept".to_owned()),
-    ])
-    .await;
-    kit.make([Change::PutDocument(document.clone(), "{}".to_owned())])
-        .await;
-    kit.check_feed().await;
-    let published_at = Some(Timestamp::from_millis(42));
+    let leased = Change::Link(a.clone(), digest(3), Some(lease_until(500)));
+    kit.make([put_at(3, 3), leased]).await;
+    let pin = Change::Pin(a.clone(), digest(4), "kept".to_owned());
+    kit.make([put_at(4, 4), link(&a, 4), pin]).await;
+    let put = Change::PutDocument(document.clone(), "{}".to_owned());
+    kit.make([put]).await;
     let second = Parts::of(&[1, 4]).image();
-    kit.make([
-        Change::PutManifest {
-            package: a.clone(),
-            manifest: Box::new(second.clone()),
-            published_at,
-        },
-        put_tag(&a, "v1", &second),
-    ])
-    .await;
-    kit.make([Change::ExpireLeases {
-        now: boot("first", 500),
-        limit: 10,
-    }])
-    .await;
+    let put = Change::PutManifest {
+        package: a.clone(),
+        manifest: Box::new(second.clone()),
+        published_at: Some(published_at),
+    };
+    kit.make([put, put_tag(&a, "v1", &second)]).await;
+    let now = boot("first", 500);
+    kit.make([Change::ExpireLeases { now, limit: 10 }]).await;
     kit.check_feed().await;
     kit.make([
         Change::DeleteManifest(a.clone(), image.digest()),
@@ -55,39 +41,36 @@ pub async fn mi_9_the_feed_tells_all_changes(kit: &mut IndexKit) {
         Change::Collect(vec![digest(3)]),
     ])
     .await;
+    let forget = Change::Forget(repository("default"), kit.head().await);
+    kit.make([Change::Purge(digest(2)), forget]).await;
+    second.digest()
+}
+
+/// MI-9: each kind of change is told, and the feed folds to what the index answers.
+pub async fn mi_9_the_feed_tells_all_changes(kit: &mut IndexKit) {
+    let published_at = Timestamp::from_millis(42);
+    let published = change_everything(kit, published_at).await;
     kit.check_feed().await;
-    let head = kit.head().await;
-    kit.make([
-        Change::Purge(digest(2)),
-        Change::Forget(repository("default"), head),
-    ])
-    .await;
-    kit.check_feed().await;
-    let feed = kit
-        .index()
-        .changes(Revision::ZERO, MANY)
-        .await
-        .expect("changes answers");
-    let events: Vec<&Event> = feed
-        .iter()
-        .flat_map(|committed| &committed.events)
-        .collect();
-    let kinds: std::collections::BTreeSet<String> = events
-        .iter()
-        .filter_map(|event| Some(format!("{event:?}").split_whitespace().next()?.to_owned()))
-        .collect();
-    assert_eq!(kinds.len(), 14, "all events but the adoption: {kinds:?}");
-    let put = events.iter().find_map(|event| match event {
-        Event::ManifestPut {
+    let feed = kit.feed().await;
+    let events = feed.iter().flat_map(|committed| &committed.events);
+    let mut kinds = BTreeSet::new();
+    let mut told = None;
+    for event in events {
+        let text = format!("{event:?}");
+        kinds.extend(text.split_whitespace().next().map(str::to_owned));
+        if let Event::ManifestPut {
             digest,
             published_at,
             ..
-        } if *digest == second.digest() => Some(*published_at),
-        _ => None,
-    });
-    assert_eq!(put, Some(published_at), "what its publisher says");
-    kit.note(Bookkeeping::Prune(repository("default"), 1_000))
-        .await;
+        } = event
+            && *digest == published
+        {
+            told = *published_at;
+        }
+    }
+    assert_eq!(kinds.len(), 14, "all events but the adoption: {kinds:?}");
+    assert_eq!(told, Some(published_at), "what its publisher says");
+    kit.prune("default").await;
     kit.check_feed().await;
 }
 
@@ -138,91 +121,74 @@ pub async fn mi_9_the_feed_is_paged(kit: &mut IndexKit) {
     );
 }
 
-/// MI-9: packages that a new repository adopts are told, and are there with all they have.
+/// MI-9: packages that a new repository adopts are told, and are there as they were.
 pub async fn mi_9_adoption_is_told(kit: &mut IndexKit) {
     let (old, new) = (package("team/x"), package_of("team", "x"));
     let image = kit.publish(&old, "v1", &[1, 2]).await;
     kit.publish(&package("teams/x"), "v1", &[1, 2]).await;
-    kit.make([
-        put_at(3, 3),
-        Change::Link(old.clone(), digest(3), Some(lease_until(500))),
-    ])
-    .await;
-    kit.make([Change::Pin(old.clone(), digest(3), "kept".to_owned())])
-        .await;
-    let record = upload(1, &package("team/y"), Some(9));
-    kit.note(Bookkeeping::BeginUpload(Box::new(record), Vec::new()))
-        .await;
     let was = kit.head().await;
     let kept = kit.dump_at(was).await;
+    let adopted = kit.make([Change::Adopt(repository("team"))]).await;
+    let told = Event::Adopted {
+        package: new.clone(),
+    };
+    assert_eq!(adopted.events, [told], "what lies below the repository");
+    let now = kit.dump_at(was).await;
+    now.check_equal(&kept, "what was stays where it was");
+    assert_eq!(kit.tag(&old, "v1").await, None, "the tag moved");
+    let record = kit.tag(&new, "v1").await.expect("the tag moved");
+    let place = (record.digest, record.generation.get(), record.revision);
+    let made = (image.digest(), 1, Revision::new(1));
+    assert_eq!(place, made, "the tag as it was made");
+    let again = [
+        Change::Adopt(repository("team")),
+        Change::Adopt(repository("default")),
+    ];
+    let again = kit.make(again).await;
+    assert!(again.events.is_empty(), "there is nothing more to adopt");
+}
+
+/// MI-9: leases, pins and uploads move with their package.
+pub async fn mi_9_adoption_moves_all_that_is_there(kit: &mut IndexKit) {
+    let (old, new) = (package("team/x"), package_of("team", "x"));
+    let lease = lease_until(500);
+    let leased = Change::Link(old.clone(), digest(3), Some(lease.clone()));
+    let pin = Change::Pin(old.clone(), digest(3), "kept".to_owned());
+    kit.make([put_at(3, 3), leased, pin]).await;
+    let record = Box::new(upload(1, &package("team/y"), Some(9)));
+    kit.note(Bookkeeping::BeginUpload(record, Vec::new())).await;
     let adopted = kit.make([Change::Adopt(repository("team"))]).await;
     let told = ["x", "y"].map(|name| Event::Adopted {
         package: package_of("team", name),
     });
-    assert_eq!(
-        adopted.events, told,
-        "a package with content, and one with an upload"
-    );
-    kit.dump_at(was)
-        .await
-        .check_equal(&kept, "what was stays where it was");
-    let record = kit
-        .index()
-        .tag(AsOf::Now, &new, &tag("v1"))
-        .await
-        .expect("tag answers");
-    let record = record.expect("the tag moved");
-    let place = (record.digest, record.generation.get(), record.revision);
-    assert_eq!(
-        place,
-        (image.digest(), 1, Revision::new(1)),
-        "the tag as it was made"
-    );
-    for package in [&old, &new] {
-        let tags = kit
-            .index()
-            .tags(AsOf::Now, package, all())
-            .await
-            .expect("tags answers");
-        assert_eq!(tags.is_empty(), package == &old, "the tags of {package:?}");
-        let link = kit
-            .index()
-            .blob(AsOf::Now, package, &digest(3))
-            .await
-            .expect("blob answers");
-        let lease = link.and_then(|link| link.lease);
-        assert_eq!(lease.is_none(), package == &old, "the lease in {package:?}");
-    }
-    let owner = kit
-        .index()
-        .key_owner(&key(9))
-        .await
-        .expect("key_owner answers");
-    assert!(owner.is_some(), "the upload goes on");
+    assert_eq!(adopted.events, told, "one with content, one with an upload");
+    assert_eq!(kit.blob(&old, 3).await, None, "the link moved");
+    let link = kit.blob(&new, 3).await.expect("the link moved");
+    assert_eq!(link.lease, Some(lease), "with its lease");
+    let set = kit.set_of([Change::Unlink(new, digest(3))]);
+    let refused = kit.refuse(set).await;
+    let is_pinned = matches!(refused, Conflict::BlobPinned { .. });
+    assert!(is_pinned, "the pin moved, too: {refused:?}");
     let uploads = kit.index().uploads(all()).await.expect("uploads answers");
+    let packages: Vec<_> = uploads.into_iter().map(|upload| upload.package).collect();
     assert_eq!(
-        uploads.first().map(|upload| &upload.package),
-        Some(&package_of("team", "y"))
+        packages,
+        [package_of("team", "y")],
+        "the upload goes on there"
     );
-    let refused = kit
-        .refuse(kit.set_of([Change::Unlink(new, digest(3))]))
+}
+
+/// MI-9: content under both names is not adopted.
+pub async fn mi_9_adoption_needs_a_free_name(kit: &mut IndexKit) {
+    let (old, new) = (package("team/x"), package_of("team", "x"));
+    kit.make([put_inline(1), link(&old, 1), link(&new, 1)])
         .await;
-    assert!(
-        matches!(refused, Conflict::BlobPinned { .. }),
-        "the pin moved, too: {refused:?}"
-    );
-    let again = kit.make([
-        Change::Adopt(repository("team")),
-        Change::Adopt(repository("default")),
-    ]);
-    assert!(
-        again.await.events.is_empty(),
-        "there is nothing more to adopt"
-    );
-    // Content under both names is a conflict.
-    kit.make([put_inline(1), link(&old, 1)]).await;
-    let refused = kit
-        .refuse(kit.set_of([Change::Adopt(repository("team"))]))
-        .await;
-    assert!(matches!(refused, Conflict::InUse { .. }), "{refused:?}");
+    let set = kit.set_of([Change::Adopt(repository("team"))]);
+    let in_use = Conflict::InUse {
+        digest: digest(1),
+        package: new.clone(),
+    };
+    assert_eq!(kit.refuse(set).await, in_use);
+    kit.make([Change::Unlink(new, digest(1))]).await;
+    kit.make([Change::Adopt(repository("team"))]).await;
 }

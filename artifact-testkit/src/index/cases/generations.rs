@@ -7,12 +7,9 @@ use crate::index::{
     kit::IndexKit,
 };
 
+/// Returns the generation of a tag that is there.
 async fn generation(kit: &IndexKit, package: &PackageRef, name: &str) -> Option<u64> {
-    let record = kit
-        .index()
-        .tag(AsOf::Now, package, &tag(name))
-        .await
-        .expect("tag answers");
+    let record = kit.tag(package, name).await;
     record.map(|record| record.generation.get())
 }
 

@@ -1,6 +1,8 @@
 //! MI-13: uploads, claims and the trash.
 
-use artifact_core::{Bookkeeping, BootTime, Conflict, Expectation, Holder, Lease, Revision};
+use artifact_core::{
+    Bookkeeping, BootTime, Conflict, Expectation, Holder, Lease, Revision, UploadRecord,
+};
 
 use crate::index::{
     goods::{boot, digest, holder, key, package, put_at, stamp, upload, upload_id},
@@ -61,78 +63,58 @@ pub async fn mi_13_bookkeeping_makes_no_revision(kit: &mut IndexKit) {
     assert_eq!(kit.head().await, Revision::new(1));
 }
 
-/// MI-13: an upload is changed by who knows its version, and by nobody else.
-pub async fn mi_13_uploads_have_versions(kit: &mut IndexKit) {
-    let a = package("a");
-    let first = upload(1, &a, Some(1));
-    kit.note(Bookkeeping::BeginUpload(
-        Box::new(first.clone()),
-        Vec::new(),
-    ))
-    .await;
-    let at = |version| Conflict::Upload {
-        id: upload_id(1),
-        version,
-    };
-    let again = kit
-        .refuse_note(Bookkeeping::BeginUpload(
-            Box::new(first.clone()),
-            Vec::new(),
-        ))
-        .await;
-    assert_eq!(again, at(Some(1)), "an upload begins once");
+/// Returns the conflict over the first upload, which is at this version.
+fn at_version(version: Option<u64>) -> Conflict {
+    let id = upload_id(1);
+    Conflict::Upload { id, version }
+}
+
+/// Begins an upload, and goes on with it by another holder. Returns how it is then.
+async fn begin_and_advance(kit: &IndexKit) -> UploadRecord {
+    let first = upload(1, &package("a"), Some(1));
     let mut second = first.clone();
     (second.version, second.offset, second.holder) = (2, 77, holder(2));
-    kit.note(Bookkeeping::AdvanceUpload(
-        1,
-        Box::new(second.clone()),
-        Vec::new(),
-    ))
-    .await;
-    let there = kit
-        .index()
-        .upload(&upload_id(1))
-        .await
-        .expect("upload answers");
-    assert_eq!(there.as_ref(), Some(&second), "the upload went on");
-    let stale = kit
-        .refuse_note(Bookkeeping::AdvanceUpload(1, Box::new(second), Vec::new()))
+    kit.note(Bookkeeping::BeginUpload(Box::new(first), Vec::new()))
         .await;
-    assert_eq!(stale, at(Some(2)), "who went on before goes on no more");
-    let stale = kit
-        .refuse_note(Bookkeeping::EndUpload(upload_id(1), 1))
+    let record = Box::new(second.clone());
+    kit.note(Bookkeeping::AdvanceUpload(1, record, Vec::new()))
         .await;
-    assert_eq!(stale, at(Some(2)));
-    for (version, by) in [(1, 2), (2, 1), (3, 2)] {
-        let expectation = Expectation::Upload(upload_id(1), version, holder(by));
-        let refused = kit.refuse(kit.set().expect(expectation)).await;
-        assert_eq!(refused, at(Some(2)), "version {version} of holder {by}");
+    second
+}
+
+/// MI-13: an upload is changed by who knows its version, and by nobody else.
+pub async fn mi_13_uploads_have_versions(kit: &mut IndexKit) {
+    let record = begin_and_advance(kit).await;
+    let there = kit.index().upload(&upload_id(1)).await;
+    let there = there.expect("upload answers");
+    assert_eq!(there.as_ref(), Some(&record), "the upload went on");
+    let stale = [
+        Bookkeeping::BeginUpload(Box::new(record.clone()), Vec::new()),
+        Bookkeeping::AdvanceUpload(1, Box::new(record), Vec::new()),
+        Bookkeeping::EndUpload(upload_id(1), 1),
+    ];
+    for bookkeeping in stale {
+        let refused = kit.refuse_note(bookkeeping).await;
+        assert_eq!(refused, at_version(Some(2)), "of an older version");
     }
-    kit.apply(
-        kit.set()
-            .expect(Expectation::Upload(upload_id(1), 2, holder(2))),
-    )
-    .await;
     kit.note(Bookkeeping::EndUpload(upload_id(1), 2)).await;
-    let gone = kit
-        .refuse_note(Bookkeeping::EndUpload(upload_id(1), 2))
-        .await;
-    assert_eq!(
-        gone,
-        Conflict::Upload {
-            id: upload_id(1),
-            version: None
-        }
-    );
-    let gone = Expectation::Upload(upload_id(1), 2, holder(2));
-    let refused = kit.refuse(kit.set().expect(gone)).await;
-    assert_eq!(
-        refused,
-        Conflict::Upload {
-            id: upload_id(1),
-            version: None
-        }
-    );
+    let end = Bookkeeping::EndUpload(upload_id(1), 2);
+    assert_eq!(kit.refuse_note(end).await, at_version(None), "it ends once");
+}
+
+/// MI-13: an expectation holds for one version and one holder of an upload.
+pub async fn mi_13_an_upload_is_expected_exactly(kit: &mut IndexKit) {
+    begin_and_advance(kit).await;
+    let at = |version, by| Expectation::Upload(upload_id(1), version, holder(by));
+    for (version, by) in [(1, 2), (2, 1), (3, 2)] {
+        let refused = kit.refuse(kit.set().expect(at(version, by))).await;
+        let there = at_version(Some(2));
+        assert_eq!(refused, there, "version {version} of holder {by}");
+    }
+    kit.apply(kit.set().expect(at(2, 2))).await;
+    kit.note(Bookkeeping::EndUpload(upload_id(1), 2)).await;
+    let refused = kit.refuse(kit.set().expect(at(2, 2))).await;
+    assert_eq!(refused, at_version(None), "an upload that is over");
 }
 
 async fn claim(

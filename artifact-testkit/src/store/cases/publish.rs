@@ -99,7 +99,7 @@ pub async fn bs_1_abort_publishes_nothing(kit: &mut StoreKit) {
 /// BS-1: writers at the same time do not mix their bytes.
 pub async fn bs_1_many_writers_publish_their_own(kit: &mut StoreKit) {
     let mut writers = Vec::new();
-    for size in SIZES.into_iter().cycle().take(18) {
+    for size in SIZES.into_iter().cycle().take(12) {
         let bytes = kit.bytes(size);
         let (_, mut writer) = kit.begin(size).await;
         writers.push(tokio::spawn(async move {

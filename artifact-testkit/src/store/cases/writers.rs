@@ -49,8 +49,8 @@ pub async fn bs_9_a_live_writer_holds_its_upload(kit: &mut StoreKit) {
 
 /// BS-9: of two that resume at once, one goes on, and the other is told that it is held.
 pub async fn bs_9_one_of_two_resumes_wins(kit: &mut StoreKit) {
-    for size in [0, 100, 64 << 10, 5 << 20] {
-        for _ in 0..8 {
+    for (size, rounds) in [(0, 8), (100, 8), (64 << 10, 8), (5 << 20, 2)] {
+        for _ in 0..rounds {
             let (id, mut writer) = kit.begin(size).await;
             write_all(&mut *writer, &kit.bytes(size)).await;
             let at = writer.suspend().await.expect("an upload is suspended");
@@ -79,7 +79,7 @@ pub async fn bs_9_one_of_two_resumes_wins(kit: &mut StoreKit) {
 
 /// BS-9: when a writer ended, in whatever way, its upload is not held.
 pub async fn bs_9_who_ended_holds_nothing(kit: &mut StoreKit) {
-    for size in SIZES {
+    for size in [0, 4096, 64 << 10, (1 << 20) + 1] {
         for end in ["suspend", "commit", "abort", "drop"] {
             let bytes = kit.bytes(size);
             let (id, mut writer) = kit.begin(size).await;

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::{blobs, documents, feed, manifests, packages, search, tags, uploads};
-use crate::index::sqlite::{apply, note, schema, statement::all};
+use crate::index::sqlite::{apply, note, schema};
 
 /// Returns the steps of SQLite's plan for a statement.
 fn plan(conn: &Connection, sql: &str) -> Vec<String> {

@@ -130,9 +130,21 @@ pub(in crate::index::sqlite) fn enter(
         Raw(presence.seen_at),
         presence.published_at.map(Raw),
         said.subject,
-        said.artifact_type.filter(|_| said.subject.is_some()),
+        said.artifact_type
+            .as_ref()
+            .filter(|_| said.subject.is_some()),
     );
     run(tx.conn, sql, params)?;
+    enter_refs(tx, package, digest, &said)?;
+    enter_hits(tx, package, digest, &said.terms)?;
+    let sql = "UPDATE manifests SET uses = uses + 1 WHERE id = ?1";
+    run(tx.conn, sql, [presence.manifest])?;
+    packages::count(tx, package, 1)?;
+    packages::use_repository(tx, package)?;
+    usage::charge(tx, package, digest, said.size)
+}
+
+fn enter_refs(tx: &Tx<'_>, package: &Package, digest: &Digest, said: &Said) -> Outcome<()> {
     for target in &said.targets {
         let sql = "INSERT INTO refs (package, target, digest, child, since)
             VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -150,25 +162,25 @@ pub(in crate::index::sqlite) fn enter(
             [Raw(target)],
         )?;
     }
-    for term in terms::split(&said.terms) {
+    Ok(())
+}
+
+fn enter_hits(tx: &Tx<'_>, package: &Package, digest: &Digest, terms: &[u8]) -> Outcome<()> {
+    let (in_default, oci, repository) = place(package);
+    for term in terms::split(terms) {
         let sql = "INSERT INTO hits (term, in_default, oci, repository, digest, since)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let (in_default, oci, repository) = place(package);
         let params = (
             term,
             in_default,
-            oci,
+            &oci,
             repository,
             Raw(digest),
             Raw(tx.revision),
         );
         run(tx.conn, sql, params)?;
     }
-    let sql = "UPDATE manifests SET uses = uses + 1 WHERE id = ?1";
-    run(tx.conn, sql, [presence.manifest])?;
-    packages::count(tx, package, 1)?;
-    packages::use_repository(tx, package)?;
-    usage::charge(tx, package, digest, said.size)
+    Ok(())
 }
 
 /// Takes a manifest out of the package that has it, and returns what it names, by digest.
@@ -177,46 +189,22 @@ pub(in crate::index::sqlite) fn leave(
     package: &Package,
     digest: &Digest,
 ) -> Outcome<Vec<Digest>> {
-    let sql = "DELETE FROM presences WHERE package = ?1 AND digest = ?2
-        RETURNING manifest, since, revision, seen_at, published_at, subject, artifact_type";
-    let read = |row: &Row<'_>| {
-        Ok((
-            row.get::<_, i64>(0)?,
-            row.get::<_, Raw<Revision>>(1)?.0,
-            row.get::<_, i64>(2)?,
-            row.get::<_, i64>(3)?,
-            row.get::<_, Option<i64>>(4)?,
-            row.get::<_, Option<Vec<u8>>>(5)?,
-            row.get::<_, Option<String>>(6)?,
-        ))
-    };
-    let found = one(tx.conn, sql, (package.id, Raw(digest)), read)?;
-    let (manifest, since, revision, seen_at, published_at, subject, artifact_type) =
-        found.ok_or_else(|| corrupt(format!("manifest {digest}")))?;
+    let at = (package.id, Raw(digest));
+    // What came in this very revision was never there.
+    let sql = "INSERT INTO presences_past (package, digest, until, manifest, since, revision,
+            seen_at, published_at, subject, artifact_type, repository_id)
+        SELECT package, digest, ?3, manifest, since, revision, seen_at, published_at, subject,
+            artifact_type, ?4 FROM presences
+        WHERE package = ?1 AND digest = ?2 AND since < ?3";
+    let params = (at.0, at.1, Raw(tx.revision), package.repository);
+    let has_past = run(tx.conn, sql, params)? > 0;
+    let sql = "DELETE FROM presences WHERE package = ?1 AND digest = ?2 RETURNING manifest";
+    let manifest = one(tx.conn, sql, at, |row| row.get(0))?;
+    let manifest = manifest.ok_or_else(|| corrupt(format!("manifest {digest}")))?;
     let said = said(tx.conn, manifest)?;
-    let past = since < tx.revision;
-    if past {
-        let sql = "INSERT INTO presences_past (package, digest, until, manifest, since, revision,
-                seen_at, published_at, subject, artifact_type, repository_id)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
-        let params = (
-            package.id,
-            Raw(digest),
-            Raw(tx.revision),
-            manifest,
-            Raw(since),
-            revision,
-            seen_at,
-            published_at,
-            subject,
-            artifact_type,
-            package.repository,
-        );
-        run(tx.conn, sql, params)?;
-    }
     leave_refs(tx, package, digest, &said.targets)?;
     leave_hits(tx, package, digest, &said.terms)?;
-    if !past {
+    if !has_past {
         release(tx, manifest)?;
     }
     packages::count(tx, package, -1)?;

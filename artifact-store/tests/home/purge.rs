@@ -1,0 +1,164 @@
+//! What the journal forgets: purged bytes, and how what is below the horizon came to be.
+
+use std::{fs, path::Path, sync::Arc};
+
+use artifact_core::{
+    Actor, AsOf, Change, ChangeSet, CollectOptions, Condition, Digest, Forget, ManifestIndex as _,
+    ManifestRef, Principal, Revision,
+};
+use artifact_store::{
+    home::Home,
+    journal::{Journal, JournalEntry},
+    sys::boot,
+    vfs::RealVfs,
+};
+
+use crate::support::{World, creation, eventually, options, package, tag};
+
+fn entries(path: &Path) -> Vec<JournalEntry> {
+    let vfs = Arc::new(RealVfs::new());
+    let read = Journal::read(vfs, &path.join("journal"), Revision::ZERO).unwrap();
+    read.map(Result::unwrap).collect()
+}
+
+fn has(path: &Path, digest: Digest) -> bool {
+    let entries = entries(path);
+    entries
+        .iter()
+        .any(|entry| entry.contents.iter().any(|(of, _)| *of == digest))
+}
+
+/// Takes a manifest out of its package, so that it can be purged.
+async fn delete(world: &World, digest: &Digest) {
+    world
+        .session()
+        .delete_manifest(&package("app"), digest)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn purged_bytes_leave_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry");
+    let world = World::create(&path).await;
+    let secret = world.push("app", 0).await.unwrap();
+    let other = world.push("app", 3).await.unwrap();
+    delete(&world, &secret).await;
+    assert!(has(&path, secret));
+    world.session().purge(&secret).await.unwrap();
+    assert!(!has(&path, secret) && has(&path, other));
+    let left = fs::read_dir(path.join("journal")).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.filter(|name| name.starts_with("purge")).count(), 0);
+    world.push("app", 6).await.unwrap();
+    let checked = world.home.check().await.unwrap();
+    assert!(checked.journal.is_empty(), "{checked:?}");
+    assert_eq!(entries(&path).len() as u64, checked.revision.get());
+}
+
+/// F1: a purge whose process died before it had rewritten the journal is ended by the next open; one
+/// that was never made is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn f1_a_purge_that_was_cut_off_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry");
+    let world = World::create(&path).await;
+    let secret = world.push("app", 0).await.unwrap();
+    let kept = world.push("app", 3).await.unwrap();
+    delete(&world, &secret).await;
+    let head = world.home.index().head().await.unwrap().revision;
+    // As it stands after the commit: the index has forgotten, and the journal has not.
+    let actor = Actor::new(Principal::System, None);
+    let purge = ChangeSet::new(actor, boot::wall()).change(Change::Purge(secret));
+    world.home.sqlite().apply(purge).await.unwrap();
+    world.close().await;
+    let intent = |digest: Digest, name: &str| {
+        let text = format!(r#"{{"after":{head},"digests":["{digest}"]}}"#);
+        fs::write(path.join("journal").join(name), text).unwrap();
+    };
+    intent(secret, "purge-1");
+    intent(kept, "purge-2");
+    assert!(has(&path, secret));
+    let world = World::open(&path).await;
+    eventually("both are ended", || {
+        !path.join("journal/purge-1").exists() && !path.join("journal/purge-2").exists()
+    });
+    assert!(!has(&path, secret) && has(&path, kept));
+    world.push("app", 6).await.unwrap();
+}
+
+/// §7: files of the journal below the lowest horizon become one, and a rebuild from it gives the same
+/// registry.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_below_the_horizon_becomes_one_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry");
+    World::create(&path).await.close().await;
+    let mut opening = options();
+    opening.journal_file = 20_000;
+    let world = World::over(Home::open(&path, opening).await.unwrap());
+    for round in 0..4 {
+        for seed in 0..6 {
+            world.push("app", seed * 3).await.unwrap();
+            let session = world.session();
+            if round < 3 {
+                let by_tag = ManifestRef::Tag(tag(seed * 3));
+                let found = session
+                    .get_manifest(AsOf::Now, &package("app"), &by_tag)
+                    .await;
+                delete(&world, &found.unwrap().record.digest).await;
+            } else if seed == 5 {
+                session
+                    .delete_tag(&package("app"), &tag(15), &Condition::Any)
+                    .await
+                    .unwrap();
+            }
+        }
+    }
+    let files = || fs::read_dir(path.join("journal")).unwrap().count();
+    let (before, head) = (files(), world.session().revision().await.unwrap().revision);
+    assert!(before > 3, "{before}");
+    let forget = Forget {
+        repository: None,
+        before: head,
+    };
+    let collecting = CollectOptions::default().forgetting(forget);
+    world.session().collect(&collecting).await.unwrap();
+    eventually("there is a base", || {
+        path.join("journal/base.journal").exists()
+    });
+    eventually("what it replaced is gone", || files() < before);
+    for seed in 0..5 {
+        world.pull("app", seed * 3).await.unwrap();
+    }
+    let head = world.home.index().head().await.unwrap();
+    let generation = |world: &World| {
+        let index = world.home.index();
+        async move {
+            let package = package("app");
+            let tag = index
+                .tag(AsOf::Now, &package, &tag(0))
+                .await
+                .unwrap()
+                .unwrap();
+            (tag.generation, tag.revision, tag.changed_at)
+        }
+    };
+    let tag = generation(&world).await;
+    world.close().await;
+    for name in ["index.db", "index.db-wal", "index.db-shm"] {
+        let _gone = fs::remove_file(path.join(name));
+    }
+    let rebuilt = Home::rebuild_index(&path, options(), false).await.unwrap();
+    assert_eq!(rebuilt.damage, Vec::<String>::new());
+    assert_eq!(rebuilt.revision, head.revision);
+    let world = World::over(Home::open_or_create(&path, creation()).await.unwrap());
+    assert_eq!(generation(&world).await, tag);
+    assert_eq!(world.home.index().head().await.unwrap(), head);
+    for seed in 0..5 {
+        world.pull("app", seed * 3).await.unwrap();
+    }
+    let problems = world.home.sqlite().check().await.unwrap().problems;
+    assert_eq!(problems, Vec::<String>::new());
+}

@@ -1,0 +1,176 @@
+//! A registry, served.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use artifact::{
+    AnonymousAccess, Grant, OpenOptions, Registry, RepositorySettings, Session, StageSettings,
+    User, UserRole,
+};
+use artifact_proto::{
+    auth::{DoorOptions, TokenKey, hash_password},
+    metrics::{AccessMetrics, Metrics},
+    server::{App, Listener, Server, ServerLimits, Stopped},
+};
+use artifact_testkit::seams::{FakeClock, SeededRng, TokioSpawn};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use super::client::Client;
+
+/// A served registry, on a port of its own, for as long as this lives.
+pub struct TestServer {
+    pub address: SocketAddr,
+    pub registry: Registry,
+    pub clock: Arc<FakeClock>,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<Stopped>>,
+    _directory: TempDir,
+}
+
+/// How a registry is to be served.
+pub struct Setup {
+    pub anonymous: AnonymousAccess,
+    pub users: Vec<(&'static str, UserRole, &'static str)>,
+    pub limits: ServerLimits,
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            anonymous: AnonymousAccess::Write,
+            users: Vec::new(),
+            limits: ServerLimits::default(),
+            tls: None,
+        }
+    }
+}
+
+/// The password of each user of a test is its name, twice.
+pub fn password(user: &str) -> String {
+    format!("{user}{user}")
+}
+
+/// Serves a registry to which anybody may push: what the specification is about.
+pub async fn server() -> TestServer {
+    Setup::default().serve().await
+}
+
+impl Setup {
+    pub fn anonymous(anonymous: AnonymousAccess) -> Self {
+        Self {
+            anonymous,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a user with a role for the repositories of a scope.
+    pub fn user(mut self, name: &'static str, role: UserRole, scope: &'static str) -> Self {
+        self.users.push((name, role, scope));
+        self
+    }
+
+    pub async fn serve(self) -> TestServer {
+        let (clock, metrics) = (Arc::new(FakeClock::new()), Arc::new(Metrics::new()));
+        let directory = directory();
+        let registry = OpenOptions::new()
+            .create_new()
+            .clock(clock.clone())
+            .spawn(Arc::new(TokioSpawn::current()))
+            .observer(Arc::new(AccessMetrics::new(Arc::clone(&metrics))))
+            .open_async(directory.path().join("registry"))
+            .await
+            .unwrap();
+        let embedder = registry.embedder();
+        for (name, role, scope) in self.users {
+            let hash = hash_password(&password(name), &SeededRng::new(3)).unwrap();
+            let grants = vec![Grant {
+                role,
+                scope: scope.parse().unwrap(),
+            }];
+            embedder
+                .put_user(&name.parse().unwrap(), &User::new(hash, grants))
+                .await
+                .unwrap();
+        }
+        let options = DoorOptions::new(self.anonymous);
+        let app = App::new(
+            (*registry).clone(),
+            options,
+            TokenKey::new([9; 32]),
+            metrics,
+        );
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let listener = match self.tls {
+            Some(config) => Listener::tls(socket, config),
+            None => Listener::plain(socket),
+        };
+        let (stop, stopped) = oneshot::channel();
+        let serving = Server::new(app, self.limits).serve(vec![listener], async {
+            stopped.await.ok();
+        });
+        TestServer {
+            address,
+            registry,
+            clock,
+            stop: Some(stop),
+            task: Some(tokio::spawn(serving)),
+            _directory: directory,
+        }
+    }
+}
+
+/// Returns a directory in memory where there is one: the protocol is tested here, and not the disk.
+fn directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    made.unwrap()
+}
+
+impl TestServer {
+    /// Returns a client that does not say who it is.
+    pub fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    /// Returns a client that says it is this user, by Basic.
+    pub fn user(&self, name: &str) -> Client {
+        self.client().basic(name, &password(name))
+    }
+
+    pub fn embedder(&self) -> Session {
+        self.registry.embedder()
+    }
+
+    /// Configures a repository.
+    pub async fn repository(&self, name: &str, settings: &RepositorySettings) {
+        let name = name.parse().unwrap();
+        self.embedder()
+            .create_repository(&name, settings, false)
+            .await
+            .unwrap();
+    }
+
+    /// Sets a stage that forbids what is given.
+    pub async fn stage(&self, name: &str, delete: bool, overwrite: bool) -> RepositorySettings {
+        let mut stage = StageSettings::default();
+        stage.delete = delete;
+        stage.overwrite = overwrite;
+        let name = name.parse().unwrap();
+        self.embedder().set_stage(&name, &stage).await.unwrap();
+        let mut settings = RepositorySettings::default();
+        settings.stage = Some(name);
+        settings
+    }
+
+    /// Stops the server in order, and says how that went.
+    pub async fn stop(mut self) -> Stopped {
+        drop(self.stop.take());
+        self.task.take().unwrap().await.unwrap()
+    }
+}
