@@ -21,7 +21,6 @@ pub use contract::{
     },
     change::{
         Actor, Bookkeeping, Change, ChangeSet, Committed, Event, Expectation, Location, Room,
-        UploadRecord,
     },
     index::ManifestIndex,
     index_error::{Conflict, IndexError},
@@ -38,6 +37,7 @@ pub use contract::{
         KeyId, SignError, Signature, Signer, Statement, VerifiedSignature, Verifier, VerifyError,
     },
     store_error::{BoxError, StoreError},
+    upload_record::UploadRecord,
 };
 pub use engine::{
     administer::Setting,

@@ -26,6 +26,7 @@
 //!         (Arc::new(model()) as _, Arc::new(my_index()) as _)
 //!     });
 //! }
+//! # fn main() {}
 //! ```
 //!
 //! * Each case is a test of its own, and its name begins with its clause: `cargo test` says

@@ -5,13 +5,14 @@ use std::{fmt, num::NonZeroU32};
 use async_trait::async_trait;
 
 use super::{
-    change::{Bookkeeping, ChangeSet, Committed, UploadRecord},
+    change::{Bookkeeping, ChangeSet, Committed},
     index_error::IndexError,
     record::{
         AsOf, BlobRecord, DocumentRecord, Footprint, Found, Head, Horizon, Identity, KeyOwner,
         LeaseRecord, LinkRecord, ManifestRecord, ManifestSummary, Noted, Page, Query, TagRecord,
         Totals, TrashRecord, Usage,
     },
+    upload_record::UploadRecord,
 };
 use crate::model::{
     digest::Digest,

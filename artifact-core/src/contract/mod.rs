@@ -11,3 +11,4 @@ pub(crate) mod record;
 pub(crate) mod seams;
 pub(crate) mod sign;
 pub(crate) mod store_error;
+pub(crate) mod upload_record;

@@ -8,9 +8,10 @@ use super::{
 };
 use crate::{
     contract::{
-        change::{Bookkeeping, UploadRecord},
+        change::Bookkeeping,
         index_error::{Conflict, IndexError},
         record::Page,
+        upload_record::UploadRecord,
     },
     error::Error,
     model::time::Lease,

@@ -9,10 +9,7 @@ use super::{
     upload::{State, Upload, UploadOptions, UploadStatus, check_size, reopen},
 };
 use crate::{
-    contract::{
-        change::{Bookkeeping, UploadRecord},
-        policy::Action,
-    },
+    contract::{change::Bookkeeping, policy::Action, upload_record::UploadRecord},
     error::{Error, What},
     model::{hasher::Hasher, id::UploadId, name::PackageRef},
 };

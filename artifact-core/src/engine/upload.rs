@@ -14,10 +14,11 @@ use super::{
 use crate::{
     contract::{
         blob_store::{Stamp, Suspended, UploadHint},
-        change::{Bookkeeping, Change, Expectation, Location, Room, UploadRecord},
+        change::{Bookkeeping, Change, Expectation, Location, Room},
         index_error::{Conflict, IndexError},
         policy::Action,
         store_error::StoreError,
+        upload_record::UploadRecord,
     },
     error::{Error, What},
     model::{

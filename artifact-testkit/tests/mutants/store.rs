@@ -134,6 +134,7 @@ fn bs_5_a_dropped_writer_commits() {
 #[test]
 fn bs_6_a_key_comes_back() {
     let expected = [
+        "bs_6_the_same_bytes_get_another_key",
         "bs_6_a_deleted_key_does_not_come_back",
         "bs_6_keys_do_not_come_back_after_reopening",
     ];
