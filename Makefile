@@ -23,6 +23,7 @@ help:
 
 demo:
 	scripts/install-packages
+	scripts/install-clients
 	scripts/demo
 
 test:

@@ -7,11 +7,6 @@ mod hooked_vfs;
 #[path = "conformance/sqlite.rs"]
 mod sqlite;
 
-#[path = "conformance/fs.rs"]
-mod fs;
-#[path = "support/hooked_vfs.rs"]
-mod hooked_vfs;
-
 use std::sync::Arc;
 
 use artifact_core::RegistryId;
