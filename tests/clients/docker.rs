@@ -57,13 +57,18 @@ fn pushes_an_index_from_the_store_of_containerd(mode: Mode) {
     write_context(&bench, &content);
     let platforms = "linux/amd64,linux/arm64";
     let metadata = bench.sandbox.path("metadata.json");
-    run(docker(
+    let mut build = docker(
         &bench.sandbox,
         &["buildx", "build", "--push", "--provenance", "mode=max"],
-    )
-    .args(["--platform", platforms, "--tag", &image, "--metadata-file"])
-    .arg(&metadata)
-    .arg("context"));
+    );
+    build.args(["--platform", platforms, "--tag", &image, "--metadata-file"]);
+    build.arg(&metadata).arg("context");
+    // It asks for the engine's tokens, by the authorities that it trusts itself.
+    trust_authority(
+        &mut build,
+        &bench.sandbox.path("certificates/authority/ca.crt"),
+    );
+    run(&mut build);
     let metadata: Value = serde_json::from_slice(&std::fs::read(metadata).unwrap()).unwrap();
     let (digest, index) = bench.check("team/multi", "v1");
     assert_eq!(metadata["containerimage.digest"], digest);

@@ -10,8 +10,8 @@ use std::{
 use artifact_core::{Action, BoxError, Error, ErrorKind, OciName, Principal, Target, What};
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Request, Response, StatusCode,
-    header::{ALLOW, EXPECT, WWW_AUTHENTICATE},
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{ALLOW, CONTENT_LENGTH, EXPECT, WWW_AUTHENTICATE},
     request::Parts,
 };
 use http_body_util::BodyExt as _;
@@ -134,6 +134,12 @@ impl OciService {
             Ok(response) => response,
             Err(failure) => refused(&call, route, failure).await,
         };
+        let head = call.parts.method == Method::HEAD;
+        let response = if head {
+            headers_alone(response)
+        } else {
+            response
+        };
         (response, Some(call.caller.principal))
     }
 
@@ -218,6 +224,25 @@ async fn base(call: &Call) -> Result<Response<Body>, Failure> {
         return Err(Failure::Core(Error::Unauthenticated, Noun::Catalog));
     }
     Ok(reply::json("application/json", &json!({})))
+}
+
+/// Returns the answer to a `HEAD`: the length of the body, and none of it.
+///
+/// HTTP/1 would leave the body out by itself; HTTP/2 sends what it is given, and a body that is
+/// shorter than its length cuts the stream.
+fn headers_alone(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let bodiless = matches!(
+        parts.status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    if !bodiless {
+        parts
+            .headers
+            .entry(CONTENT_LENGTH)
+            .or_insert_with(|| body.remaining().into());
+    }
+    Response::from_parts(parts, Body::empty())
 }
 
 /// Refuses what the caller's token does not allow, before the registry is asked for anything.
