@@ -2,7 +2,7 @@
 //! large registry.
 //!
 //! `cargo bench --bench limits` measures at full size; `QUICK=1` at a small one. The figures go to
-//! standard output as the table that stands in `benches/RESULTS.md`.
+//! standard output as a table.
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 
 mod load;
