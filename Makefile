@@ -29,6 +29,7 @@ demo:
 test:
 	scripts/install-packages
 	scripts/install-clients
+	cargo build --workspace --bins
 	cargo test --workspace
 
 bench:

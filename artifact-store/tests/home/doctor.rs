@@ -7,12 +7,8 @@ use std::{
 };
 
 use artifact_store::home::{Finding, Home, Outcome};
-use rustix::process::Signal;
 
-use crate::{
-    child::Child,
-    support::{World, options},
-};
+use crate::support::{World, options};
 
 async fn findings(path: &Path) -> Vec<Finding> {
     Home::doctor(path, &options()).await
@@ -83,37 +79,6 @@ async fn what_is_wrong_is_told_with_its_remedy() {
     assert_eq!(found.len(), 2, "{found:?}");
     told(&found, "directory", "chmod 700");
     told(&found, "room", "reserve");
-
-    let stopped = Child::start("hold writer.lock", &path);
-    stopped.expect("held");
-    stopped.signal(Signal::STOP);
-    let found = wrong(&path).await;
-    told(
-        &found,
-        "writer's lock",
-        &format!("kill -CONT {}", stopped.id()),
-    );
-    stopped.kill();
-
-    let journal = path.join("journal/0000000001.journal");
-    let bytes = fs::read(&journal).unwrap();
-    fs::write(&journal, &bytes[..bytes.len() - 9]).unwrap();
-    told(&wrong(&path).await, "journal", "fills it up");
-    fs::write(&journal, &bytes).unwrap();
-
-    let index = fs::File::options()
-        .write(true)
-        .open(path.join("index.db"))
-        .unwrap();
-    index.write_all_at(&[0x5a; 64], 0).unwrap();
-    told(&wrong(&path).await, "index", "--rebuild-index");
-
-    let settings = path.join("artifact.toml");
-    let text = fs::read_to_string(&settings).unwrap() + "colour = \"red\"\n";
-    fs::write(&settings, text).unwrap();
-    let found = wrong(&path).await;
-    told(&found, "artifact.toml", "colour");
-    assert_eq!(found.len(), 1);
 }
 
 /// F10: a damaged journal is told by the check, and the registry goes on.
