@@ -34,6 +34,8 @@ impl Workbench {
         let sandbox = Sandbox::create();
         let server = Server::start(mode, &sandbox);
         let mut http = Client::builder()
+            // A connection that the server closes meanwhile is no matter of these tests.
+            .pool_max_idle_per_host(0)
             .no_proxy()
             .timeout(Duration::from_secs(60));
         if let Some(certificate) = server.certificate() {
