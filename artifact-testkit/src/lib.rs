@@ -42,7 +42,8 @@
 //!
 //! `examples/custom_backend` of the facade is a whole store and a whole index with their tests.
 //!
-//! [`seams`] has a clock, chance and threads for tests of what is built on the contracts.
+//! [`seams`] has a clock, chance and threads for tests of what is built on the contracts, and
+//! [`files`] does to a directory what disks do.
 #![expect(
     clippy::test_attr_in_doctest,
     reason = "the example shows a whole test file"
@@ -50,6 +51,7 @@
 #![forbid(unsafe_code)]
 
 pub mod compare;
+pub mod files;
 mod harness;
 pub mod index;
 pub mod seams;

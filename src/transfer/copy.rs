@@ -224,17 +224,18 @@ impl Copy<'_> {
         .boxed()
     }
 
-    /// Copies a manifest that another names.
+    /// Copies a manifest that another names. Its blobs are looked at also where the place has the
+    /// manifest: it may have lost the bytes of one since (I22).
     async fn part(
         &self,
         child: &Manifest,
         seen: &mut HashSet<Digest>,
         depth: usize,
     ) -> Result<(), TransferError> {
+        self.closure(child, seen, depth + 1).await?;
         if self.to.has_manifest(&child.digest()).await? {
             return Ok(());
         }
-        self.closure(child, seen, depth + 1).await?;
         self.to.publish(child, true, None, &Condition::Any).await
     }
 

@@ -89,6 +89,15 @@ impl LocalPackage {
         Ok(absent(found)?.map(|blob| blob.size))
     }
 
+    /// Says whether a blob need not be sent: one whose bytes have rotted is mended by sending it
+    /// again (I22).
+    async fn is_sound(&self, digest: &Digest) -> Result<bool, Error> {
+        match self.blob_size(digest).await {
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(false),
+            found => found.map(|size| size.is_some()),
+        }
+    }
+
     pub(crate) async fn read(&self, digest: &Digest, offset: u64) -> Result<(u64, Chunks), Error> {
         let range = if offset == 0 {
             BlobRange::All
@@ -114,7 +123,7 @@ impl LocalPackage {
     ) -> Result<Delivery, TransferError> {
         self.check_now()?;
         let digest = content.digest();
-        if self.blob_size(&digest).await?.is_some() {
+        if self.is_sound(&digest).await? {
             return Ok(Delivery::Present);
         }
         if let Some(from) = from.filter(|from| self.is_beside(from)) {

@@ -169,6 +169,7 @@ async fn a_head_tells_digest_and_length() {
     let client = server.client();
     let pushed = client.image("a", "v1").await;
     let blob = client.push("a", noise(1, 12_345)).await;
+    let nothing = client.push("a", noise(1, 0)).await;
     for (path, digest, length) in [
         (
             "/v2/a/manifests/v1".to_owned(),
@@ -181,6 +182,7 @@ async fn a_head_tells_digest_and_length() {
             pushed.bytes.len(),
         ),
         (format!("/v2/a/blobs/{blob}"), &blob, 12_345),
+        (format!("/v2/a/blobs/{nothing}"), &nothing, 0),
     ] {
         let head = client.head(&path).await.expect(200);
         assert_eq!(head.header("docker-content-digest"), digest);
@@ -195,6 +197,30 @@ async fn a_head_tells_digest_and_length() {
             assert_eq!(head.header(name), got.header(name), "{path}: {name}");
         }
     }
+}
+
+/// I3, I22: a blob that has rotted is given to nobody and is not there for who looks before a push;
+/// so an ordinary push mends it.
+#[tokio::test]
+async fn i22_a_push_mends_what_has_rotted() {
+    let server = server().await;
+    let client = server.client();
+    let bytes = noise(1, 2_000_000);
+    let blob = client.push("a", bytes.clone()).await;
+    server.rot(&bytes);
+    let path = format!("/v2/a/blobs/{blob}");
+    let range = [("range", "bytes=0-9")];
+    client
+        .send(Method::GET, &path, &range, "")
+        .await
+        .expect(500);
+    client.head(&path).await.expect(404);
+    assert_eq!(client.get(&path).await.expect(500).code(), "UNKNOWN");
+    let mount = format!("/v2/b/blobs/uploads/?mount={blob}&from=a");
+    client.post(&mount).await.expect(202);
+    client.push("a", bytes.clone()).await;
+    client.head(&path).await.expect(200);
+    assert!(client.get(&path).await.expect(200).body == bytes);
 }
 
 /// "Pulling blobs": ranges in accordance with RFC 9110, section 14.

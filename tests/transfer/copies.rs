@@ -1,13 +1,14 @@
 //! Copies between places of all kinds.
 
 use artifact::{
-    AsOf, Condition, ErrorKind, ManifestRef, Page,
+    AsOf, Condition, ErrorKind, ManifestRef, MediaType, Page,
     blocking::wait,
     transfer::{Copied, CopyOptions, LocalPackage, Place, TransferError},
 };
 
 use crate::support::{
-    by_tag, digest, image, index, layout, package, place, push, referrer, session, tag, transfer,
+    by_tag, digest, image, index, layout, package, place, publish, push, referrer, session, tag,
+    transfer,
 };
 
 fn copy(from: &Place, to: &Place, options: &CopyOptions) -> Result<Copied, TransferError> {
@@ -36,13 +37,43 @@ fn an_index_goes_through_a_layout_to_another_registry() {
     assert_eq!(found.record.bytes, source.bytes());
     // What is there is not sent again.
     let again = copy(&disk, &place(&there, "app"), &plain).unwrap();
-    assert_eq!(
-        (again.sent, again.present),
-        (0, 0),
-        "its manifests are there, so all of it is"
-    );
+    assert_eq!((again.sent, again.present), (0, 4));
     let again = copy(&place(&there, "app"), &disk, &plain).unwrap();
     assert_eq!((again.sent, again.present), (0, 4));
+}
+
+/// I22: what has rotted in the place that a copy goes to is sent again, also where all manifests are
+/// there, and is sound then.
+#[test]
+fn i22_a_copy_mends_what_has_rotted() {
+    let directory = tempfile::tempdir().unwrap();
+    let (here, there) = (session(), session());
+    index(&here, &package("app"), "v1");
+    let large = vec![7; 2_000_000];
+    let blob = push(&here, &package("app"), &large);
+    let text = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"a/b","digest":"{blob}","size":2000000}},"layers":[]}}"#,
+        MediaType::OCI_MANIFEST
+    );
+    let inner = publish(&here, &package("app"), text, None);
+    let text = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{{"mediaType":"{}","digest":"{}","size":{}}}]}}"#,
+        MediaType::OCI_INDEX,
+        MediaType::OCI_MANIFEST,
+        inner.digest(),
+        inner.size()
+    );
+    publish(&here, &package("app"), text, Some("v1"));
+    let disk = layout(directory.path());
+    let plain = CopyOptions::default();
+    copy(&place(&here, "app"), &disk, &plain).unwrap();
+    copy(&disk, &place(&there, "app"), &plain).unwrap();
+    there.rot(&large);
+    let out = copy(&place(&there, "app"), &place(&session(), "app"), &plain);
+    assert!(out.is_err(), "rotten bytes are not copied");
+    let again = copy(&disk, &place(&there, "app"), &plain).unwrap();
+    assert_eq!((again.sent, again.sent_bytes), (1, 2_000_000));
+    copy(&place(&there, "app"), &place(&session(), "app"), &plain).unwrap();
 }
 
 #[test]

@@ -23,7 +23,14 @@ use tempfile::TempDir;
 pub(crate) struct Here {
     session: Session,
     _registry: artifact::Registry,
-    _directory: TempDir,
+    directory: TempDir,
+}
+
+impl Here {
+    /// Changes a byte of a blob that has a file of its own.
+    pub(crate) fn rot(&self, blob: &[u8]) {
+        artifact_testkit::files::rot(self.directory.path(), blob).unwrap();
+    }
 }
 
 impl Deref for Here {
@@ -42,7 +49,7 @@ pub(crate) fn session() -> Here {
     Here {
         session: registry.embedder(),
         _registry: registry,
-        _directory: directory,
+        directory,
     }
 }
 

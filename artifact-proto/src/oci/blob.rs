@@ -1,6 +1,6 @@
 //! Blobs: to look at, to read, to take out of a package.
 
-use artifact_core::{Action, AsOf, BlobBody, BlobRange, BoxError, Digest, OciName};
+use artifact_core::{Action, AsOf, BlobBody, BlobRange, BoxError, Digest, Error, OciName};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
 use http::{
@@ -11,7 +11,7 @@ use http::{
 use super::{
     call::{Call, Failure, about},
     condition::{is_known, range_applies},
-    error::Noun,
+    error::{Noun, Refusal},
     range::ReadRange,
     reply::{describe, empty, header},
 };
@@ -28,6 +28,9 @@ const SLOT_MAX: u64 = 16 << 20;
 const SLOT_TIME: u64 = 10 * 60 * 1000;
 
 /// Answers with the size of a blob.
+///
+/// One whose bytes have rotted is not there for who asks before a push: so it is pushed again, and
+/// mended (I22). Who reads it is told that the registry failed.
 pub(super) async fn stat(
     call: &Call,
     name: &OciName,
@@ -35,7 +38,10 @@ pub(super) async fn stat(
 ) -> Result<Response<Body>, Failure> {
     let package = call.package(name, Action::Read, Noun::Blob).await?;
     let blob = call.session.stat_blob(AsOf::Now, &package, digest).await;
-    let blob = blob.map_err(about(Noun::Blob))?;
+    let blob = match blob {
+        Err(error @ Error::Corrupt { .. }) => return Err(rotten(call, &error)),
+        blob => blob.map_err(about(Noun::Blob))?,
+    };
     if is_known(call.headers(), digest) {
         return Ok(unchanged(digest));
     }
@@ -86,6 +92,12 @@ pub(super) async fn delete(
     deleted
         .map(|()| empty(StatusCode::ACCEPTED))
         .map_err(about(Noun::Blob))
+}
+
+fn rotten(call: &Call, error: &Error) -> Failure {
+    tracing::error!(request = %call.arrival.id, %error, "a blob is answered as missing");
+    let (code, words) = Noun::Blob.unknown();
+    Refusal::new(StatusCode::NOT_FOUND, code, words).into()
 }
 
 fn asked(call: &Call, digest: &Digest) -> BlobRange {

@@ -100,7 +100,7 @@ pub enum Noun {
 }
 
 impl Noun {
-    const fn unknown(self) -> (Code, &'static str) {
+    pub(super) const fn unknown(self) -> (Code, &'static str) {
         match self {
             Self::Blob => (Code::BlobUnknown, "the package has no such blob"),
             Self::Manifest => (Code::ManifestUnknown, "the package has no such manifest"),

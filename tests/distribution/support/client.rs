@@ -16,26 +16,26 @@ use tokio::{
 
 /// An answer, read whole.
 #[derive(Clone, Debug)]
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Reply {
     /// Returns a header that must be there.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name);
         let value = value.unwrap_or_else(|| panic!("no {name} in {self:?}"));
         value.to_str().unwrap()
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON in {self:?}"))
     }
 
     /// Returns the code of a refusal, in the form that the specification gives it.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         assert_eq!(self.header("content-type"), "application/json");
         let body = self.json();
         let errors = body["errors"].as_array().expect("errors are a list");
@@ -49,39 +49,39 @@ impl Reply {
     }
 
     #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
+    pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         self
     }
 }
 
 #[derive(Clone, Debug)]
-pub struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     authorization: Option<String>,
 }
 
 impl Client {
-    pub fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         Self {
             address,
             authorization: None,
         }
     }
 
-    pub fn basic(mut self, user: &str, password: &str) -> Self {
+    pub(crate) fn basic(mut self, user: &str, password: &str) -> Self {
         let text = STANDARD.encode(format!("{user}:{password}"));
         self.authorization = Some(format!("Basic {text}"));
         self
     }
 
-    pub fn bearer(mut self, token: &str) -> Self {
+    pub(crate) fn bearer(mut self, token: &str) -> Self {
         self.authorization = Some(format!("Bearer {token}"));
         self
     }
 
     /// Sends a request, and reads the answer.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         target: &str,
@@ -112,38 +112,48 @@ impl Client {
         }
     }
 
-    pub async fn get(&self, target: &str) -> Reply {
+    pub(crate) async fn get(&self, target: &str) -> Reply {
         self.send(Method::GET, target, &[], "").await
     }
 
-    pub async fn head(&self, target: &str) -> Reply {
+    pub(crate) async fn head(&self, target: &str) -> Reply {
         let reply = self.send(Method::HEAD, target, &[], "").await;
         assert!(reply.body.is_empty(), "a HEAD has no body");
         reply
     }
 
-    pub async fn delete(&self, target: &str) -> Reply {
+    pub(crate) async fn delete(&self, target: &str) -> Reply {
         self.send(Method::DELETE, target, &[], "").await
     }
 
-    pub async fn post(&self, target: &str) -> Reply {
+    pub(crate) async fn post(&self, target: &str) -> Reply {
         self.send(Method::POST, target, &[("content-length", "0")], "")
             .await
     }
 
-    pub async fn put(&self, target: &str, media_type: &str, body: impl Into<Bytes>) -> Reply {
+    pub(crate) async fn put(
+        &self,
+        target: &str,
+        media_type: &str,
+        body: impl Into<Bytes>,
+    ) -> Reply {
         self.send(Method::PUT, target, &[("content-type", media_type)], body)
             .await
     }
 
-    pub async fn patch(&self, target: &str, range: Option<&str>, body: impl Into<Bytes>) -> Reply {
+    pub(crate) async fn patch(
+        &self,
+        target: &str,
+        range: Option<&str>,
+        body: impl Into<Bytes>,
+    ) -> Reply {
         let mut headers = vec![("content-type", "application/octet-stream")];
         headers.extend(range.map(|range| ("content-range", range)));
         self.send(Method::PATCH, target, &headers, body).await
     }
 
     /// Writes bytes as they are, and reads until the server closes, or says nothing for a while.
-    pub async fn raw(&self, bytes: &[u8]) -> String {
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         read_all(&mut stream).await
@@ -151,7 +161,7 @@ impl Client {
 }
 
 /// Reads until the other side closes, or says nothing for a while.
-pub async fn read_all(stream: &mut TcpStream) -> String {
+pub(crate) async fn read_all(stream: &mut TcpStream) -> String {
     let (mut read, mut buffer) = (Vec::new(), [0; 4096]);
     while let Ok(Ok(count)) = timeout(Duration::from_secs(1), stream.read(&mut buffer)).await {
         if count == 0 {

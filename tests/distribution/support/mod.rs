@@ -1,9 +1,9 @@
 //! What the tests share.
 
-pub mod client;
-pub mod goods;
-pub mod server;
+pub(crate) mod client;
+pub(crate) mod goods;
+pub(crate) mod server;
 
-pub use client::{Client, Reply};
-pub use goods::{Image, digest, image, noise, sha512};
-pub use server::{Setup, TestServer, server};
+pub(crate) use client::{Client, Reply};
+pub(crate) use goods::{Image, digest, image, noise, sha512};
+pub(crate) use server::{Setup, TestServer, server};

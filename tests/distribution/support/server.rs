@@ -18,21 +18,21 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use super::client::Client;
 
 /// A served registry, on a port of its own, for as long as this lives.
-pub struct TestServer {
-    pub address: SocketAddr,
-    pub registry: Registry,
-    pub clock: Arc<FakeClock>,
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    pub(crate) registry: Registry,
+    pub(crate) clock: Arc<FakeClock>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<Stopped>>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// How a registry is to be served.
-pub struct Setup {
-    pub anonymous: AnonymousAccess,
-    pub users: Vec<(&'static str, UserRole, &'static str)>,
-    pub limits: ServerLimits,
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+pub(crate) struct Setup {
+    pub(crate) anonymous: AnonymousAccess,
+    pub(crate) users: Vec<(&'static str, UserRole, &'static str)>,
+    pub(crate) limits: ServerLimits,
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Default for Setup {
@@ -47,17 +47,17 @@ impl Default for Setup {
 }
 
 /// The password of each user of a test is its name, twice.
-pub fn password(user: &str) -> String {
+pub(crate) fn password(user: &str) -> String {
     format!("{user}{user}")
 }
 
 /// Serves a registry to which anybody may push: what the specification is about.
-pub async fn server() -> TestServer {
+pub(crate) async fn server() -> TestServer {
     Setup::default().serve().await
 }
 
 impl Setup {
-    pub fn anonymous(anonymous: AnonymousAccess) -> Self {
+    pub(crate) fn anonymous(anonymous: AnonymousAccess) -> Self {
         Self {
             anonymous,
             ..Self::default()
@@ -65,12 +65,12 @@ impl Setup {
     }
 
     /// Adds a user with a role for the repositories of a scope.
-    pub fn user(mut self, name: &'static str, role: UserRole, scope: &'static str) -> Self {
+    pub(crate) fn user(mut self, name: &'static str, role: UserRole, scope: &'static str) -> Self {
         self.users.push((name, role, scope));
         self
     }
 
-    pub async fn serve(self) -> TestServer {
+    pub(crate) async fn serve(self) -> TestServer {
         let (clock, metrics) = (Arc::new(FakeClock::new()), Arc::new(Metrics::new()));
         let directory = directory();
         let registry = OpenOptions::new()
@@ -116,7 +116,7 @@ impl Setup {
             clock,
             stop: Some(stop),
             task: Some(tokio::spawn(serving)),
-            _directory: directory,
+            directory,
         }
     }
 }
@@ -134,21 +134,21 @@ fn directory() -> TempDir {
 
 impl TestServer {
     /// Returns a client that does not say who it is.
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(self.address)
     }
 
     /// Returns a client that says it is this user, by Basic.
-    pub fn user(&self, name: &str) -> Client {
+    pub(crate) fn user(&self, name: &str) -> Client {
         self.client().basic(name, &password(name))
     }
 
-    pub fn embedder(&self) -> Session {
+    pub(crate) fn embedder(&self) -> Session {
         self.registry.embedder()
     }
 
     /// Configures a repository.
-    pub async fn repository(&self, name: &str, settings: &RepositorySettings) {
+    pub(crate) async fn repository(&self, name: &str, settings: &RepositorySettings) {
         let name = name.parse().unwrap();
         self.embedder()
             .create_repository(&name, settings, false)
@@ -157,7 +157,12 @@ impl TestServer {
     }
 
     /// Sets a stage that forbids what is given.
-    pub async fn stage(&self, name: &str, delete: bool, overwrite: bool) -> RepositorySettings {
+    pub(crate) async fn stage(
+        &self,
+        name: &str,
+        delete: bool,
+        overwrite: bool,
+    ) -> RepositorySettings {
         let mut stage = StageSettings::default();
         stage.delete = delete;
         stage.overwrite = overwrite;
@@ -168,8 +173,13 @@ impl TestServer {
         settings
     }
 
+    /// Changes a byte of a blob that has a file of its own.
+    pub(crate) fn rot(&self, blob: &[u8]) {
+        artifact_testkit::files::rot(self.directory.path(), blob).unwrap();
+    }
+
     /// Stops the server in order, and says how that went.
-    pub async fn stop(mut self) -> Stopped {
+    pub(crate) async fn stop(mut self) -> Stopped {
         drop(self.stop.take());
         self.task.take().unwrap().await.unwrap()
     }
