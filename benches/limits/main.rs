@@ -1,12 +1,12 @@
 //! What the server and an open cost: resident memory, idle and under load, and the time to open a
 //! large registry.
 //!
-//! `cargo bench --bench limits` measures at full size; `QUICK=1` at a small one. The figures go to
-//! standard output as a table.
-#![expect(clippy::print_stdout, reason = "the figures are what it is for")]
+//! `cargo bench --bench limits` measures at full size, and leaves the figures in
+//! `benches/RESULTS.md`; `QUICK=1` measures at a small one. Both print them as a table.
 
 mod load;
 mod process;
+mod report;
 
 use std::{
     io,
@@ -21,7 +21,7 @@ use artifact::{
     blocking::Session,
 };
 
-use self::{load::Body, process::Server};
+use self::{load::Body, process::Server, report::Report};
 
 struct Size {
     clients: u64,
@@ -30,7 +30,8 @@ struct Size {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let size = if std::env::var_os("QUICK").is_some() {
+    let quick = std::env::var_os("QUICK").is_some();
+    let size = if quick {
         Size {
             clients: 8,
             bytes: 64 << 20,
@@ -44,9 +45,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     };
     let program = build()?;
-    println!("| what | figure | bound |\n| --- | --- | --- |");
-    memory(&program, &size)?;
-    opening(&size)?;
+    let mut report = Report::begin()?;
+    memory(&mut report, &program, &size)?;
+    opening(&mut report, &size)?;
+    if !quick {
+        report.save("cargo bench --bench limits")?;
+    }
     Ok(())
 }
 
@@ -64,7 +68,11 @@ fn build() -> io::Result<PathBuf> {
     Ok(target.join("release/artifact"))
 }
 
-fn memory(program: &Path, size: &Size) -> Result<(), Box<dyn std::error::Error>> {
+fn memory(
+    report: &mut Report,
+    program: &Path,
+    size: &Size,
+) -> Result<(), Box<dyn std::error::Error>> {
     let directory = tempfile::Builder::new()
         .prefix("limits")
         .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
@@ -72,29 +80,26 @@ fn memory(program: &Path, size: &Size) -> Result<(), Box<dyn std::error::Error>>
     drop(artifact::Registry::create(&path)?);
     let server = Server::start(program, &path)?;
     thread::sleep(Duration::from_secs(1));
-    println!(
-        "| resident, idle | {} MiB | 20 MiB |",
-        mib(server.resident()?)
-    );
+    report.row("resident, idle", &mib(server.resident()?), "20 MiB");
     let body = Body::new(size.bytes);
     let (clients, each) = (size.clients, size.bytes >> 20);
     let pushed = together(clients, |client| {
         body.push(server.address, "bench/large", client)
     })?;
     let what = format!("resident at most, {clients} clients push {each} MiB each");
-    println!(
-        "| {what} ({} MiB/s) | {} MiB | 64 MiB |",
-        rate(size, pushed),
-        mib(server.peak()?)
+    report.row(
+        &format!("{what} ({} MiB/s)", rate(size, pushed)),
+        &mib(server.peak()?),
+        "64 MiB",
     );
     let pulled = together(clients, |client| {
         body.pull(server.address, "bench/large", client)
     })?;
     let what = format!("resident at most, {clients} clients then pull {each} MiB each");
-    println!(
-        "| {what} ({} MiB/s) | {} MiB | 64 MiB |",
-        rate(size, pulled),
-        mib(server.peak()?)
+    report.row(
+        &format!("{what} ({} MiB/s)", rate(size, pulled)),
+        &mib(server.peak()?),
+        "64 MiB",
     );
     Ok(())
 }
@@ -119,11 +124,11 @@ fn rate(size: &Size, took: Duration) -> u64 {
 }
 
 fn mib(kib: u64) -> String {
-    format!("{}.{}", kib / 1_024, kib % 1_024 * 10 / 1_024)
+    format!("{}.{} MiB", kib / 1_024, kib % 1_024 * 10 / 1_024)
 }
 
 /// Fills a registry through the engine, and opens it anew.
-fn opening(size: &Size) -> Result<(), Box<dyn std::error::Error>> {
+fn opening(report: &mut Report, size: &Size) -> Result<(), Box<dyn std::error::Error>> {
     let directory = tempfile::Builder::new()
         .prefix("limits")
         .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
@@ -150,7 +155,11 @@ fn opening(size: &Size) -> Result<(), Box<dyn std::error::Error>> {
     let median = took.get(2).copied().unwrap_or_default();
     let (count, micros) = (size.artifacts, median.as_micros());
     let filled = filled.as_secs();
-    println!("| open {count} artifacts (made in {filled} s) | {micros} µs | 50,000 µs |");
+    report.row(
+        &format!("open {count} artifacts (made in {filled} s)"),
+        &format!("{micros} µs"),
+        "50,000 µs",
+    );
     Ok(())
 }
 

@@ -19,16 +19,16 @@ use artifact_testkit::seams::{FakeClock, SeededRng};
 use tempfile::TempDir;
 
 /// A registry whose clock is the test's.
-pub struct World {
-    pub registry: Registry,
-    pub clock: Arc<FakeClock>,
+pub(crate) struct World {
+    pub(crate) registry: Registry,
+    pub(crate) clock: Arc<FakeClock>,
     /// Where its files are, if it has any.
-    pub directory: Option<TempDir>,
+    pub(crate) directory: Option<TempDir>,
 }
 
 /// Everybody lives whose name is not `dead`.
 #[derive(Debug)]
-pub struct Living;
+pub(crate) struct Living;
 
 impl Holders for Living {
     fn is_alive(&self, holder: &Holder) -> bool {
@@ -38,7 +38,7 @@ impl Holders for Living {
 
 impl World {
     /// Returns a registry whose index and blobs are in memory.
-    pub fn in_memory(change: impl FnOnce(&mut RegistryParts)) -> Self {
+    pub(crate) fn in_memory(change: impl FnOnce(&mut RegistryParts)) -> Self {
         let index = MemoryIndex::new(RegistryId::from_random([1; 16]));
         let store = MemoryBlobStore::new(Arc::new(SeededRng::new(8)));
         Self::over(
@@ -51,7 +51,7 @@ impl World {
     }
 
     /// Returns a registry over SQLite and files, in a directory that goes with it.
-    pub fn on_disk(change: impl FnOnce(&mut RegistryParts)) -> Self {
+    pub(crate) fn on_disk(change: impl FnOnce(&mut RegistryParts)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
         let spawn = Arc::new(Threads::new());
@@ -110,35 +110,35 @@ impl World {
     }
 
     /// Returns a session of the embedding program.
-    pub fn embedder(&self) -> Session {
+    pub(crate) fn embedder(&self) -> Session {
         self.session(Principal::Embedder)
     }
 
-    pub fn session(&self, principal: Principal) -> Session {
+    pub(crate) fn session(&self, principal: Principal) -> Session {
         self.registry
             .session(principal, RequestContext::default())
             .into()
     }
 }
 
-pub fn package(name: &str) -> PackageRef {
+pub(crate) fn package(name: &str) -> PackageRef {
     PackageRef::in_default(&name.parse().unwrap())
 }
 
-pub fn tag(name: &str) -> Tag {
+pub(crate) fn tag(name: &str) -> Tag {
     name.parse().unwrap()
 }
 
-pub fn by_tag(name: &str) -> ManifestRef {
+pub(crate) fn by_tag(name: &str) -> ManifestRef {
     ManifestRef::Tag(tag(name))
 }
 
-pub fn page<K>(limit: u32) -> Page<K> {
+pub(crate) fn page<K>(limit: u32) -> Page<K> {
     Page::first(NonZeroU32::new(limit).unwrap())
 }
 
 /// Bytes that compress badly and differ by seed.
-pub fn bytes(seed: u64, length: usize) -> Vec<u8> {
+pub(crate) fn bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -149,11 +149,15 @@ pub fn bytes(seed: u64, length: usize) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-pub fn digest(bytes: &[u8]) -> Digest {
+pub(crate) fn digest(bytes: &[u8]) -> Digest {
     Hasher::hash(Algorithm::Sha256, bytes).digest()
 }
 
-pub fn push(session: &Session, package: &PackageRef, bytes: &[u8]) -> Result<BlobInfo, Error> {
+pub(crate) fn push(
+    session: &Session,
+    package: &PackageRef,
+    bytes: &[u8],
+) -> Result<BlobInfo, Error> {
     let size = Some(bytes.len() as u64);
     let mut upload = session.begin_upload(package, UploadOptions::default().sized(size))?;
     for chunk in bytes.chunks(100_000) {
@@ -166,11 +170,15 @@ fn from_io(error: std::io::Error) -> Error {
     *error.into_inner().unwrap().downcast::<Error>().unwrap()
 }
 
-pub fn read(session: &Session, package: &PackageRef, digest: &Digest) -> Result<Vec<u8>, Error> {
+pub(crate) fn read(
+    session: &Session,
+    package: &PackageRef,
+    digest: &Digest,
+) -> Result<Vec<u8>, Error> {
     read_at(session, AsOf::Now, package, digest)
 }
 
-pub fn read_at(
+pub(crate) fn read_at(
     session: &Session,
     at: AsOf,
     package: &PackageRef,
@@ -183,11 +191,11 @@ pub fn read_at(
 }
 
 /// Returns an image manifest of these blobs, the first its config.
-pub fn image(blobs: &[BlobInfo]) -> Manifest {
+pub(crate) fn image(blobs: &[BlobInfo]) -> Manifest {
     image_about(blobs, None)
 }
 
-pub fn image_about(blobs: &[BlobInfo], subject: Option<&Manifest>) -> Manifest {
+pub(crate) fn image_about(blobs: &[BlobInfo], subject: Option<&Manifest>) -> Manifest {
     let descriptor = |kind: &str, digest: &Digest, size: u64| {
         format!(r#"{{"mediaType":"{kind}","digest":"{digest}","size":{size}}}"#)
     };
@@ -220,7 +228,7 @@ pub fn image_about(blobs: &[BlobInfo], subject: Option<&Manifest>) -> Manifest {
 }
 
 /// Returns an index of these manifests.
-pub fn index_of(manifests: &[&Manifest]) -> Manifest {
+pub(crate) fn index_of(manifests: &[&Manifest]) -> Manifest {
     let entry = |manifest: &&Manifest| {
         let (kind, digest, size) = (manifest.media_type(), manifest.digest(), manifest.size());
         format!(r#"{{"mediaType":"{kind}","digest":"{digest}","size":{size}}}"#)
@@ -235,7 +243,7 @@ pub fn index_of(manifests: &[&Manifest]) -> Manifest {
 }
 
 /// Pushes a small image under a tag, and returns it with what was published.
-pub fn publish(
+pub(crate) fn publish(
     session: &Session,
     package: &PackageRef,
     name: &str,
@@ -250,7 +258,7 @@ pub fn publish(
 }
 
 #[track_caller]
-pub fn assert_kind<T: std::fmt::Debug>(outcome: Result<T, Error>, kind: ErrorKind) {
+pub(crate) fn assert_kind<T: std::fmt::Debug>(outcome: Result<T, Error>, kind: ErrorKind) {
     match outcome {
         Err(error) => assert_eq!(error.kind(), kind, "{error}"),
         Ok(value) => panic!("it succeeded with {value:?}, and should be {kind:?}"),

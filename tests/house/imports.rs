@@ -10,17 +10,17 @@ use std::{
 type Module = String;
 
 /// For each file, by module, the modules that it imports.
-pub type Graph = BTreeMap<Module, BTreeSet<Module>>;
+pub(crate) type Graph = BTreeMap<Module, BTreeSet<Module>>;
 
 /// Returns the text without its tests and comments.
-pub fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let body = text.split("\nmod tests {").next().unwrap_or(text);
     let is_code = |line: &&str| !line.trim_start().starts_with("//");
     body.lines().filter(is_code).collect::<Vec<_>>().join("\n")
 }
 
 /// Reads the imports of the files of a crate whose sources lie below `source`.
-pub fn graph(source: &Path, files: &[PathBuf]) -> Graph {
+pub(crate) fn graph(source: &Path, files: &[PathBuf]) -> Graph {
     let modules: BTreeMap<Module, String> = files
         .iter()
         .filter(|file| !file.to_string_lossy().ends_with("_portable.rs"))
@@ -161,7 +161,7 @@ fn join(base: &[&str], child: &str) -> String {
 }
 
 /// Returns a line for each pair of modules that reach each other.
-pub fn circles(graph: &Graph) -> Vec<String> {
+pub(crate) fn circles(graph: &Graph) -> Vec<String> {
     let reach = |from: &Module| {
         let (mut seen, mut open) = (BTreeSet::new(), vec![from.clone()]);
         while let Some(module) = open.pop() {
