@@ -54,6 +54,10 @@ use clap::Parser as _;
 
 use crate::{cli::Cli, failure::Failure, output::Output};
 
+/// How many threads do what blocks. Each that was ever needed keeps its stack and its share of the
+/// heap, and work that waits in a queue costs nothing; no such work waits for other such work.
+const BLOCKING_THREADS: usize = 64;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.common.json);
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
         .build();
     let runtime = runtime
         .map_err(|error| Failure::of(ErrorKind::Io, &error).at("the threads of this process"))?;
