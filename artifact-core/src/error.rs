@@ -25,6 +25,12 @@ pub enum Error {
         /// The blob.
         digest: Digest,
     },
+    /// Something that is there stands against it.
+    #[error("{what}")]
+    Blocked {
+        /// What stands against what, and what to do.
+        what: String,
+    },
     /// In use: the call cannot be made now, here.
     #[error("{what}")]
     Busy {
@@ -236,7 +242,7 @@ impl Error {
             }
             Self::Named { .. } | Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Offset { .. } | Self::Range { .. } => ErrorKind::Range,
-            Self::Precondition { .. } => ErrorKind::Conflict,
+            Self::Blocked { .. } | Self::Precondition { .. } => ErrorKind::Conflict,
             Self::Purged { .. } => ErrorKind::Purged,
             Self::Quota { .. } => ErrorKind::Quota,
             Self::ReadOnly { .. } => ErrorKind::ReadOnly,

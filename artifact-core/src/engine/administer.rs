@@ -86,7 +86,7 @@ impl Session {
     /// it with `adopt`, and stand against it without.
     ///
     /// # Errors
-    /// [`Error::Precondition`] when it is there already, or packages stand against it; refusals; and
+    /// [`Error::Blocked`] when it is there already, or packages stand against it; refusals; and
     /// where the index fails.
     pub async fn create_repository(
         &self,
@@ -100,8 +100,8 @@ impl Session {
             let now: super::cache::Read<RepositorySettings> =
                 self.inner().read_document(&key).await?;
             if now.value.is_some() {
-                return Err(Error::Precondition {
-                    what: format!("repository {name} exists, it"),
+                return Err(Error::Blocked {
+                    what: format!("repository {name} is there already"),
                 });
             }
             if !adopt {
@@ -132,9 +132,9 @@ impl Session {
             .await?;
         let below = format!("{name}/");
         match found.first().map(crate::model::name::PackageRef::oci_name) {
-            Some(package) if package.starts_with(&below) => Err(Error::Precondition {
+            Some(package) if package.starts_with(&below) => Err(Error::Blocked {
                 what: format!(
-                    "package {package} lies below {name} already: adopt what is there; the name"
+                    "package {package} lies below {name} already: adopt what is there, or take another name"
                 ),
             }),
             _ => Ok(()),
@@ -162,7 +162,7 @@ impl Session {
     /// Removes a repository that holds no package any more. The default one stays.
     ///
     /// # Errors
-    /// [`Error::Precondition`] when it holds packages, [`Error::NotFound`], [`Error::Unsupported`]
+    /// [`Error::Blocked`] when it holds packages, [`Error::NotFound`], [`Error::Unsupported`]
     /// for the default one; refusals; and where the index fails.
     pub async fn remove_repository(&self, name: &RepositoryName) -> Result<Committed, Error> {
         let permit = self.permit_repository(Action::Administer, name).await?;
@@ -179,8 +179,8 @@ impl Session {
             .packages(AsOf::Now, &name.into(), page)
             .await?;
         if let Some(package) = left.into_iter().find(|package| package.repository == *name) {
-            return Err(Error::Precondition {
-                what: format!("repository {name} still holds {package}: delete it first; it"),
+            return Err(Error::Blocked {
+                what: format!("repository {name} still holds {package}: delete that first"),
             });
         }
         let key = DocumentKey::Repository(name.clone());

@@ -132,7 +132,7 @@ pub enum HomeError {
         processes: Vec<u32>,
     },
     /// The directory holds something else.
-    #[error("{} is not empty and holds no registry: name an empty or a new directory", .path.display())]
+    #[error("{} is not empty: name an empty or a new directory", .path.display())]
     NotEmpty {
         /// The directory.
         path: PathBuf,
