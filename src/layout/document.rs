@@ -137,6 +137,37 @@ impl Index {
         self.entries.push((entry, value));
         Ok(())
     }
+
+    /// Takes a name away; says whether it was there. What it stood for stays, without a name where it
+    /// has no other.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub(super) fn unname(&mut self, name: &str) -> Result<bool, serde_json::Error> {
+        let place = self
+            .entries
+            .iter()
+            .position(|(known, _)| name_of(known) == Some(name));
+        let Some(place) = place else { return Ok(false) };
+        let (mut entry, mut value) = self.entries.remove(place);
+        if self.of(&entry.digest).is_none() {
+            entry.annotations.remove(REF_NAME);
+            // Only the name goes: what is not understood here stays as it was.
+            if let Some(known) = value.as_object_mut() {
+                let notes = serde_json::to_value(&entry.annotations)?;
+                known.insert("annotations".to_owned(), notes);
+            }
+            self.entries.insert(place, (entry, value));
+        }
+        Ok(true)
+    }
+
+    /// Takes all entries of a digest away; says whether there were any.
+    pub(super) fn remove(&mut self, digest: &Digest) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|(known, _)| known.digest != *digest);
+        self.entries.len() < before
+    }
 }
 
 fn name_of(entry: &Descriptor) -> Option<&str> {
@@ -181,6 +212,21 @@ mod tests {
             text.contains(r#""future":true"#) && text.contains(r#""k":"v""#),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_name_goes_and_what_it_stood_for_stays() {
+        let mut index = Index::empty();
+        index.put(entry('a'), Some("v1")).unwrap();
+        index.put(entry('a'), Some("v2")).unwrap();
+        assert!(!index.unname("v3").unwrap());
+        assert!(index.unname("v1").unwrap());
+        assert_eq!(index.entries().count(), 1, "it has another name");
+        assert!(index.unname("v2").unwrap());
+        let again = Index::parse(&index.to_bytes().unwrap()).unwrap();
+        assert_eq!(again.entries().next().unwrap(), (&entry('a'), None));
+        assert!(index.remove(&entry('a').digest));
+        assert!(!index.remove(&entry('a').digest));
     }
 
     #[test]

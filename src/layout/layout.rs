@@ -302,20 +302,61 @@ impl OciLayout {
         };
         entry.artifact_type = manifest.artifact_type().filter(own).cloned();
         let tag = tag.cloned();
+        self.edit(move |index| {
+            index.put(entry, tag.as_ref().map(Tag::as_str))?;
+            Ok(true)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Takes a name out of the list. What it stood for stays there without one, unless it has
+    /// another.
+    ///
+    /// # Errors
+    /// [`LayoutError::NotFound`], [`LayoutError::Document`] when the list cannot be read, and where
+    /// the file system fails.
+    pub async fn untag(&self, tag: &Tag) -> Result<(), LayoutError> {
+        let name = tag.clone();
+        if self.edit(move |index| index.unname(name.as_str())).await? {
+            return Ok(());
+        }
+        Err(self.not_found(tag))
+    }
+
+    /// Takes an artifact out of the list, with all its names. Its blobs stay: somebody who writes
+    /// meanwhile may count on them.
+    ///
+    /// # Errors
+    /// As [`OciLayout::untag`].
+    pub async fn remove(&self, digest: &Digest) -> Result<(), LayoutError> {
+        let wanted = *digest;
+        if self.edit(move |index| Ok(index.remove(&wanted))).await? {
+            return Ok(());
+        }
+        Err(self.not_found(digest))
+    }
+
+    /// Changes the list while nobody else does; `work` says whether there is something to write, and
+    /// so does this.
+    async fn edit(
+        &self,
+        work: impl FnOnce(&mut Index) -> Result<bool, serde_json::Error> + Send + 'static,
+    ) -> Result<bool, LayoutError> {
         self.run(move |root| {
             let marker = root.join(MARKER);
             let lock = File::open(&marker).and_then(|file| FileLock::lock(file, Hold::Exclusive));
             let _lock = lock.map_err(failed(&marker, "locked"))?;
-            let mut index: Index = read_index(root)?;
-            let name = tag.as_ref().map(Tag::as_str);
-            index
-                .put(entry, name)
-                .map_err(|source| LayoutError::Document {
-                    path: marker,
-                    what: "the list of what it holds cannot be written".to_owned(),
-                    source: Some(source.into()),
-                })?;
-            write_index(root, &index)
+            let mut index = read_index(root)?;
+            let changed = work(&mut index).map_err(|source| LayoutError::Document {
+                path: marker,
+                what: "the list of what it holds cannot be written".to_owned(),
+                source: Some(source.into()),
+            })?;
+            if changed {
+                write_index(root, &index)?;
+            }
+            Ok(changed)
         })
         .await
     }
