@@ -4,6 +4,7 @@ pub(crate) mod file;
 pub(crate) mod list;
 pub(crate) mod pull;
 pub(crate) mod push;
+pub(crate) mod remains;
 pub(crate) mod tree;
 pub(crate) mod walk;
 

@@ -64,7 +64,11 @@ pub struct Pulled {
 }
 
 impl Transfer {
-    /// Makes a directory of an artifact that is one. It is there whole under its name, or not at all.
+    /// Makes a directory of an artifact that is one. It is there whole under its name, or not at all:
+    /// what a pull that was killed left beside it goes with the next pull to the same path.
+    ///
+    /// Its files are not synced, as those of a copy are not: after a power loss shortly afterwards it
+    /// is to be removed and pulled again, unless its file system was synced meanwhile.
     ///
     /// # Errors
     /// [`TransferError::Exists`] when something is at `path`, [`TransferError::NotADirectory`],

@@ -1,6 +1,7 @@
 //! A tree that is being written, beside the place that it is for.
 
 use std::{
+    ffi::OsStr,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -8,8 +9,9 @@ use std::{
 };
 
 use artifact_core::{EntryPath, Rng as _, Spawn, SpawnExt as _};
-use artifact_store::sys::random::SystemRng;
+use artifact_store::sys::{lock::FileLock, random::SystemRng};
 
+use super::remains::{self, Held};
 use crate::transfer::error::{TransferError, at};
 
 /// A directory beside the target that nobody else may look into. Dropped, it is removed.
@@ -18,10 +20,13 @@ pub(crate) struct Scratch {
     outer: PathBuf,
     spawn: Arc<dyn Spawn>,
     kept: bool,
+    /// Says to other pulls that somebody writes here.
+    _lock: Option<FileLock>,
 }
 
 impl Scratch {
-    /// Makes the directory for a tree that is to be at `target`.
+    /// Makes the directory for a tree that is to be at `target`, and removes those that pulls to it
+    /// left which were killed.
     ///
     /// # Errors
     /// [`TransferError::Exists`] when something is there, and where the file system fails.
@@ -30,11 +35,13 @@ impl Scratch {
         target: &Path,
     ) -> Result<Self, TransferError> {
         let target = target.to_owned();
-        let outer = run(spawn, &target.clone(), move || create_outer(&target)).await?;
+        let made = run(spawn, &target.clone(), move || create_outer(&target)).await?;
+        let (outer, lock) = made;
         Ok(Self {
             outer,
             spawn: Arc::clone(spawn),
             kept: false,
+            _lock: lock,
         })
     }
 
@@ -103,7 +110,7 @@ pub(crate) async fn run<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(at(path, "made")(io::Error::other(error))))
 }
 
-fn create_outer(target: &Path) -> Result<PathBuf, TransferError> {
+fn create_outer(target: &Path) -> Result<(PathBuf, Option<FileLock>), TransferError> {
     if fs::symlink_metadata(target).is_ok() {
         return Err(TransferError::Exists {
             path: target.to_owned(),
@@ -118,20 +125,33 @@ fn create_outer(target: &Path) -> Result<PathBuf, TransferError> {
             });
         }
     };
-    let mut random = [0; 8];
-    SystemRng::new()
-        .map_err(at(target, "made"))?
-        .fill(&mut random);
-    let hex = format!("{:016x}", u64::from_le_bytes(random));
-    let mut name = std::ffi::OsString::from(".");
-    name.push(target.file_name().unwrap_or_default());
-    name.push(format!(".{hex}.partial"));
-    let outer = parent.join(name);
-    private_dir(&outer).map_err(at(&outer, "made"))?;
+    let name = target.file_name().unwrap_or_default();
+    let rng = SystemRng::new().map_err(at(target, "made"))?;
+    let (outer, lock) = hold_outer(parent, name, &rng)?;
+    remains::remove(&outer, name);
     // The tree has the mode that its user's new directories have.
     let tree = outer.join("tree");
     fs::create_dir(&tree).map_err(at(&tree, "made"))?;
-    Ok(outer)
+    Ok((outer, lock))
+}
+
+/// Makes a directory, and holds it before another pull takes it for one that was left.
+fn hold_outer(
+    parent: &Path,
+    name: &OsStr,
+    rng: &SystemRng,
+) -> Result<(PathBuf, Option<FileLock>), TransferError> {
+    let mut random = [0; 8];
+    loop {
+        rng.fill(&mut random);
+        let outer = parent.join(remains::name_for(name, u64::from_le_bytes(random)));
+        private_dir(&outer).map_err(at(&outer, "made"))?;
+        match remains::hold(&outer) {
+            Held::Gone => {}
+            Held::Lock(lock) => return Ok((outer, Some(lock))),
+            Held::Without => return Ok((outer, None)),
+        }
+    }
 }
 
 #[cfg(unix)]
