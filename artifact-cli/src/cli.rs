@@ -103,7 +103,7 @@ impl Cli {
             Command::Fsck(args) => fsck::run(context, args).await,
             Command::Snapshot(args) => snapshot::run(context, args).await,
             Command::Doctor(args) => doctor::run(context, args).await,
-            Command::Completions(args) => completions::run(&args, Self::command()),
+            Command::Completions(args) => completions::run(context, &args, Self::command()),
         }
     }
 }
@@ -136,17 +136,64 @@ mod tests {
         }
     }
 
+    /// Returns the commands with their own commands, each with its name written out.
+    fn all() -> Vec<(String, clap::Command)> {
+        let mut all = Vec::new();
+        let mut left = vec![(String::new(), Cli::command())];
+        while let Some((name, command)) = left.pop() {
+            for own in command.get_subcommands() {
+                let name = format!("{name} {}", own.get_name());
+                left.push((name.clone(), own.clone()));
+                all.push((name, own.clone()));
+            }
+        }
+        all
+    }
+
+    fn examples(command: &clap::Command) -> Vec<String> {
+        let help = command.get_after_help().map(ToString::to_string);
+        let help = help.unwrap_or_default();
+        let lines = help.lines().filter_map(|line| {
+            let line = line.strip_prefix("  ")?;
+            let line = line.rsplit("| artifact").next().unwrap_or(line);
+            let line = line.strip_prefix("artifact").unwrap_or(line);
+            // What is said of an example stands after a gap, and a pipe or a file takes its output.
+            let ends = ["  ", " | ", " > "];
+            let line = ends
+                .iter()
+                .fold(line, |line, end| line.split(end).next().unwrap_or(line));
+            line.starts_with(' ').then(|| line.to_owned())
+        });
+        lines.collect()
+    }
+
     #[test]
     fn every_command_teaches() {
-        for command in Cli::command().get_subcommands() {
-            let name = command.get_name();
+        for (name, command) in all() {
             assert!(command.get_about().is_some(), "{name} says what it does");
-            let help = command
-                .get_after_help()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            let has_examples = help.contains("Examples:\n  artifact ");
-            assert!(has_examples, "{name} has examples");
+            assert!(!examples(&command).is_empty(), "{name} has examples");
+        }
+    }
+
+    /// What is shown as an example is a command that can be given.
+    #[test]
+    fn every_example_is_a_command() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        for (name, command) in all() {
+            for example in examples(&command) {
+                let example = example.replace("sha256:0a1b..", &digest);
+                let quoted = example.split('\'').enumerate();
+                let words = quoted.flat_map(|(place, part)| {
+                    if place % 2 == 1 {
+                        vec![part.to_owned()]
+                    } else {
+                        part.split_whitespace().map(str::to_owned).collect()
+                    }
+                });
+                let words = std::iter::once("artifact".to_owned()).chain(words);
+                let parsed = Cli::try_parse_from(words);
+                assert!(parsed.is_ok(), "{name}: {example}: {:?}", parsed.err());
+            }
         }
     }
 }

@@ -1,7 +1,12 @@
 //! Conditions on tags, as commands take them.
 
-use artifact::{Condition, Digest, Generation};
+use artifact::{
+    AsOf, Condition, Digest, ErrorKind, Generation, ManifestRef, Tag,
+    transfer::{Place, TransferError},
+};
 use clap::Args;
+
+use crate::failure::Failure;
 
 /// What must hold of a tag before it is changed; the last writer wins where nothing must.
 #[derive(Args, Clone, Debug)]
@@ -29,4 +34,57 @@ impl From<ConditionArgs> for Condition {
             _ => Self::Any,
         }
     }
+}
+
+/// What a tag is at a place.
+struct TagNow {
+    digest: Digest,
+    /// Where the place keeps them.
+    generation: Option<Generation>,
+}
+
+async fn now(place: &Place, tag: &Tag) -> Result<Option<TagNow>, TransferError> {
+    let found = if let Place::Local(local) = place {
+        let found = local.session.tag(AsOf::Now, &local.package, tag).await;
+        found.map_err(TransferError::from).map(|record| TagNow {
+            digest: record.digest,
+            generation: Some(record.generation),
+        })
+    } else {
+        let found = place.manifest(&ManifestRef::Tag(tag.clone())).await;
+        found.map(|manifest| TagNow {
+            digest: manifest.digest(),
+            generation: None,
+        })
+    };
+    match found {
+        Ok(now) => Ok(Some(now)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Says of a tag whose condition did not hold what it is now, so that nobody has to look.
+pub(crate) async fn judge(
+    failure: Failure,
+    place: &Place,
+    tag: &Tag,
+    condition: &Condition,
+) -> Failure {
+    if *condition == Condition::Any {
+        return failure;
+    }
+    let is = match now(place, tag).await {
+        Ok(None) => format!("there is no tag {tag}"),
+        Ok(Some(TagNow { digest, generation })) => {
+            let generation = generation.map(|number| format!(", at generation {number}"));
+            let generation = generation.unwrap_or_default();
+            format!("tag {tag} points at {digest}{generation}")
+        }
+        // The refusal stands, also where nobody can say what it rests on.
+        Err(_) => return failure,
+    };
+    failure
+        .says(format!("the condition on tag {tag} does not hold: {is}"))
+        .remedy("decide by what is there now, or leave the condition out")
 }

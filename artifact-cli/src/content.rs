@@ -173,11 +173,7 @@ impl Report for Content {
 
 /// Reads what is in an artifact.
 pub(crate) async fn of(source: &Source) -> Result<Content, Failure> {
-    let manifest = source
-        .place
-        .manifest(&source.wanted())
-        .await
-        .at(&source.shown)?;
+    let manifest = source.manifest().await?;
     let listing = listing(source, &manifest).await?;
     Ok(Content {
         reference: source.shown.clone(),

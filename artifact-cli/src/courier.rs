@@ -3,24 +3,26 @@
 use std::{path::Path, time::Duration};
 
 use artifact::{
-    Annotations, Condition, Tag,
+    Annotations, Condition, ErrorKind, Tag,
     directory::{PullOptions, Pulled, PushOptions, PushedDirectory},
-    transfer::{Copied, CopyOptions, Place, Transfer},
+    transfer::{Copied, CopyOptions, Place, Transfer, TransferError},
 };
 use clap::Args;
 use serde::Serialize;
 use tokio::time::interval;
 
 use crate::{
-    condition::ConditionArgs,
+    condition::{ConditionArgs, judge},
     context::Context,
-    desk::{Desk, Source, spawn},
+    desk::{Desk, Source, only_here, spawn},
     failure::{At as _, Failure},
     moment::Moment,
+    names::plural,
     output::Report,
     progress::Progress,
     reference::{Reference, latest},
     scratch::Scratch,
+    signal::Stop,
     size::bytes,
 };
 
@@ -104,6 +106,8 @@ impl Report for Moved {
     fn text(&self) -> String {
         let mut text = format!("{} -> {}\n{}\n", self.from, self.to, self.digest);
         let line = match &self.how {
+            // Between packages of one registry names are given, and that is all.
+            How::Copied { manifests: 0, .. } => "nothing was to be sent".to_owned(),
             How::Copied {
                 sent,
                 sent_bytes,
@@ -111,9 +115,10 @@ impl Report for Moved {
                 present,
                 ..
             } => format!(
-                "{sent} blobs ({}) sent, {} were there",
+                "{} ({}) sent, {}",
+                plural(*sent, "blob", "blobs"),
                 bytes(*sent_bytes),
-                present + mounted
+                were_there(present + mounted)
             ),
             How::Pushed {
                 files,
@@ -123,9 +128,12 @@ impl Report for Moved {
                 present,
                 ..
             } => format!(
-                "{files} files ({}): {sent} contents ({}) sent, {present} were there",
+                "{} ({}): {} ({}) sent, {}",
+                plural(*files, "file", "files"),
                 bytes(*all),
-                bytes(*sent_bytes)
+                plural(*sent, "content", "contents"),
+                bytes(*sent_bytes),
+                were_there(*present)
             ),
             How::Pulled {
                 files,
@@ -135,7 +143,8 @@ impl Report for Moved {
                 copied,
                 ..
             } => format!(
-                "{files} files ({}): {hard_linked} hard-linked, {reflinked} reflinked, {copied} copied",
+                "{} ({}): {hard_linked} hard-linked, {reflinked} reflinked, {copied} copied",
+                plural(*files, "file", "files"),
                 bytes(*all)
             ),
         };
@@ -145,7 +154,13 @@ impl Report for Moved {
     }
 }
 
+fn were_there(count: u64) -> String {
+    format!("{count} {} there", if count == 1 { "was" } else { "were" })
+}
+
 /// Moves an artifact, and shows what was moved.
+///
+/// Who is asked to end meanwhile leaves nothing half done behind: what was begun is dropped first.
 pub(crate) async fn carry(
     context: &Context,
     from: &Reference,
@@ -153,6 +168,21 @@ pub(crate) async fn carry(
     errand: Errand,
 ) -> Result<(), Failure> {
     check_target(to)?;
+    errand.check(from, to)?;
+    let mut stop = Stop::prepare().at("the signals of this process")?;
+    let moved = tokio::select! {
+        moved = move_it(context, from, to, errand) => moved?,
+        signal = stop.asked() => return Err(Failure::interrupted(signal).at(format!("{from} -> {to}"))),
+    };
+    context.output.show(&moved)
+}
+
+async fn move_it(
+    context: &Context,
+    from: &Reference,
+    to: &Reference,
+    errand: Errand,
+) -> Result<Moved, Failure> {
     let mut transfer = Transfer::new(spawn()?);
     if let Some(jobs) = errand.jobs {
         transfer = transfer.with_jobs(jobs);
@@ -164,23 +194,63 @@ pub(crate) async fn carry(
         errand,
     };
     let mut desk = Desk::new(context, !writes_here);
-    let moved = match (from, to) {
-        (Reference::Directory(from), Reference::Directory(to)) => courier.mirror(from, to).await?,
+    match (from, to) {
+        (Reference::Directory(from), Reference::Directory(to)) => courier.mirror(from, to).await,
         (Reference::Directory(path), _) => {
             let place = desk.target(to).await?;
-            courier.push(path, to, &place).await?
+            courier.push(path, to, &place).await
         }
         (_, Reference::Directory(path)) => {
             let source = desk.source(from, courier.errand.moment).await?;
-            courier.pull(&source, path).await?
+            courier.pull(&source, path).await
         }
         _ => {
             let source = desk.source(from, courier.errand.moment).await?;
+            // What is not there is told of its own place, and before the other is touched.
+            source.manifest().await?;
             let place = desk.target(to).await?;
-            courier.copy(&source, to, &place).await?
+            courier.copy(&source, to, &place).await
         }
-    };
-    context.output.show(&moved)
+    }
+}
+
+impl Errand {
+    /// Refuses what would be passed over in silence.
+    fn check(&self, from: &Reference, to: &Reference) -> Result<(), Failure> {
+        let refuse = |what: &str, at: &Reference, remedy: &str| {
+            Err(Failure::usage(what).at(at).remedy(remedy))
+        };
+        only_here(from, self.moment)?;
+        if let Reference::Directory(path) = from
+            && !path.exists()
+        {
+            let failure = Failure::new(ErrorKind::NotFound, "there is no such file or directory");
+            return Err(failure.at(from).remedy("name one that is there"));
+        }
+        let to_files = matches!(to, Reference::Directory(_));
+        if self.link && !to_files {
+            return refuse(
+                "files are hard-linked into a directory of files alone",
+                to,
+                "leave --link out",
+            );
+        }
+        if to_files && self.condition != Condition::Any {
+            return refuse(
+                "a directory of files has no tag that a condition could hold of",
+                to,
+                "leave the condition out: a directory that is there is never replaced",
+            );
+        }
+        if self.referrers && (to_files || matches!(from, Reference::Directory(_))) {
+            return refuse(
+                "nothing refers to a directory of files",
+                if to_files { to } else { from },
+                "leave --referrers out",
+            );
+        }
+        Ok(())
+    }
 }
 
 /// The digest is what comes of it, and nothing to choose.
@@ -214,7 +284,9 @@ impl Courier<'_> {
         let copying = self
             .transfer
             .copy(&source.place, &wanted, place, tag.as_ref(), &options);
-        let copied: Copied = self.watched("copying", copying).await.at(to)?;
+        let copied = self.watched("copying", copying).await;
+        let copied = copied.at(format!("{} -> {to}", source.spot()));
+        let copied: Copied = self.judged(copied, place, tag.as_ref()).await?;
         let how = How::Copied {
             manifests: copied.manifests,
             sent: copied.sent,
@@ -239,7 +311,8 @@ impl Courier<'_> {
         let pushing = self
             .transfer
             .push_directory(path, place, tag.as_ref(), &options);
-        let pushed: PushedDirectory = self.watched("pushing", pushing).await.at(to)?;
+        let pushed = self.watched("pushing", pushing).await.at(to);
+        let pushed: PushedDirectory = self.judged(pushed, place, tag.as_ref()).await?;
         let how = How::Pushed {
             entries: pushed.entries,
             files: pushed.files,
@@ -264,7 +337,13 @@ impl Courier<'_> {
         let pulling = self
             .transfer
             .pull_directory(&source.place, &wanted, path, &options);
-        let pulled: Pulled = self.watched("pulling", pulling).await.at(&source.shown)?;
+        let to = Reference::Directory(path.to_owned());
+        let pulled: Pulled = match self.watched("pulling", pulling).await {
+            Err(error @ (TransferError::Exists { .. } | TransferError::File { .. })) => {
+                return Err(Failure::from(error).at(to));
+            }
+            pulled => pulled.at(source.spot())?,
+        };
         let how = How::Pulled {
             entries: pulled.entries,
             files: pulled.files,
@@ -273,7 +352,6 @@ impl Courier<'_> {
             reflinked: pulled.reflinked,
             copied: pulled.copied,
         };
-        let to = Reference::Directory(path.to_owned());
         Ok(moved(
             &source.shown,
             &to,
@@ -294,6 +372,21 @@ impl Courier<'_> {
         let mut moved = self.pull(&source, to).await?;
         moved.from = Reference::Directory(from.to_owned()).to_string();
         Ok(moved)
+    }
+
+    /// Says what the tag is where the condition on it did not hold.
+    async fn judged<T>(
+        &self,
+        done: Result<T, Failure>,
+        place: &Place,
+        tag: Option<&Tag>,
+    ) -> Result<T, Failure> {
+        match (done, tag) {
+            (Err(failure), Some(tag)) if failure.is_conflict() => {
+                Err(judge(failure, place, tag, &self.errand.condition).await)
+            }
+            (done, _) => done,
+        }
     }
 
     /// Shows how far the transfer is, as long as it is under way.
@@ -322,9 +415,13 @@ fn own_tag(to: &Reference) -> Option<Tag> {
 }
 
 fn moved(from: &str, to: &Reference, digest: String, tag: Option<Tag>, how: How) -> Moved {
+    let to = match &tag {
+        Some(tag) if own_tag(to).is_none() => format!("{to}:{tag}"),
+        _ => to.to_string(),
+    };
     Moved {
         from: from.to_owned(),
-        to: to.to_string(),
+        to,
         digest,
         tag: tag.map(|tag| tag.to_string()),
         how,

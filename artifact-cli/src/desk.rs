@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use artifact::{
-    ErrorKind, ManifestRef, OciName, Spawn, Tag, Tokio,
+    AsOf, ErrorKind, Manifest, ManifestRef, OciName, Spawn, Tag, Tokio,
     layout::{LayoutError, OciLayout},
     transfer::{LocalPackage, Place, TransferError},
 };
@@ -14,13 +14,21 @@ use crate::{
     failure::{At as _, Failure},
     moment::Moment,
     open::{Opened, open, open_to_read},
-    reference::{Reference, Version},
+    reference::{LATEST, Reference, Version, latest},
     remote,
 };
 
 impl From<LayoutError> for Failure {
     fn from(error: LayoutError) -> Self {
-        Self::of(error.kind(), &error)
+        let failure = Self::of(error.kind(), &error);
+        match error {
+            LayoutError::NotALayout { .. } => failure
+                .remedy("name a directory that has one; `artifact cp NAME oci:PATH` makes it"),
+            LayoutError::NotFound { .. } => {
+                failure.remedy("`artifact ls oci:PATH` lists what a layout holds")
+            }
+            _ => failure,
+        }
     }
 }
 
@@ -89,30 +97,26 @@ impl<'a> Desk<'a> {
         reference: &Reference,
         moment: Option<Moment>,
     ) -> Result<Source, Failure> {
-        let (place, version) = match reference {
+        only_here(reference, moment)?;
+        let (place, version, name) = match reference {
             Reference::Directory(_) => return Err(no_artifact(reference)),
             Reference::Layout(path, version) => {
                 let layout = OciLayout::open(spawn()?, path).await.at(reference)?;
-                let version = only_one(&layout, version).await.at(reference)?;
-                (Place::from(layout), version)
+                let (version, name) = only_one(&layout, version).await.at(reference)?;
+                (Place::from(layout), version, name)
             }
             Reference::Package(name, version) => {
-                (self.package(name, moment).await?.into(), version.clone())
+                let package = self.package(name, moment).await?;
+                (package.into(), version.clone(), None)
             }
             Reference::Remote(origin, name, version) => {
-                (self.remote(origin, name)?.into(), version.clone())
+                (self.remote(origin, name)?.into(), version.clone(), None)
             }
         };
-        if moment.is_some() && !matches!(reference, Reference::Package(..)) {
-            return Err(
-                Failure::usage("only the registry here can be read as it was")
-                    .at(reference)
-                    .remedy("leave --as-of out, or name a package of the registry"),
-            );
-        }
         let source = Source {
             place,
             version,
+            name,
             shown: reference.to_string(),
         };
         source.check_tag().await?;
@@ -149,16 +153,41 @@ impl<'a> Desk<'a> {
 pub(crate) struct Source {
     pub(crate) place: Place,
     pub(crate) version: Version,
+    /// The name that it has where none was needed to find it.
+    name: Option<Tag>,
     /// The reference as it was written.
     pub(crate) shown: String,
 }
 
 impl Source {
+    /// Reads the manifest.
+    pub(crate) async fn manifest(&self) -> Result<Manifest, Failure> {
+        let found = self.place.manifest(&self.wanted()).await;
+        found.at(self.spot())
+    }
+
+    /// Returns what is read, written out: with the tag that is meant where none was written, and the
+    /// moment.
+    pub(crate) fn spot(&self) -> String {
+        let mut spot = self.shown.clone();
+        if self.version.is_open() {
+            spot.push_str(&format!(":{LATEST}"));
+        }
+        if let Place::Local(LocalPackage {
+            at: AsOf::Revision(revision),
+            ..
+        }) = &self.place
+        {
+            spot.push_str(&format!(" as of revision {revision}"));
+        }
+        spot
+    }
+
     /// Returns the tag that a copy gets where it is given none.
     pub(crate) fn tag(&self) -> Option<Tag> {
         match self.wanted() {
             ManifestRef::Tag(tag) => Some(tag),
-            ManifestRef::Digest(_) => self.version.tag.clone(),
+            ManifestRef::Digest(_) => self.version.tag.clone().or_else(|| self.name.clone()),
         }
     }
 
@@ -177,7 +206,7 @@ impl Source {
             .place
             .manifest(&ManifestRef::Tag(tag.clone()))
             .await
-            .at(&self.shown)?;
+            .at(self.spot())?;
         if found.digest() == *digest {
             return Ok(());
         }
@@ -190,16 +219,38 @@ impl Source {
     }
 }
 
-/// A layout that holds one artifact need not be asked for it by a name.
-async fn only_one(layout: &OciLayout, version: &Version) -> Result<Version, LayoutError> {
+/// A layout that holds one artifact need not be asked for it by a name; a copy of it keeps the name
+/// that it has there.
+async fn only_one(
+    layout: &OciLayout,
+    version: &Version,
+) -> Result<(Version, Option<Tag>), LayoutError> {
     if !version.is_open() {
-        return Ok(version.clone());
+        return Ok((version.clone(), None));
     }
     let only = layout.find(None).await?;
-    Ok(Version {
+    let mut names = layout.entries().await?.into_iter().filter_map(|entry| {
+        let name = entry.name?.parse::<Tag>().ok()?;
+        (entry.descriptor.digest == only.digest).then_some(name)
+    });
+    let name = names.next().unwrap_or_else(latest);
+    let version = Version {
         tag: None,
         digest: Some(only.digest),
-    })
+    };
+    Ok((version, Some(name)))
+}
+
+/// Other places keep no history: what they have now would be a wrong answer.
+pub(crate) fn only_here(reference: &Reference, moment: Option<Moment>) -> Result<(), Failure> {
+    if moment.is_none() || matches!(reference, Reference::Package(..)) {
+        return Ok(());
+    }
+    Err(
+        Failure::usage("only the registry here can be read as it was")
+            .at(reference)
+            .remedy("leave --as-of out, or name a package of the registry"),
+    )
 }
 
 /// Returns the spawner of the runtime that commands run on.

@@ -84,11 +84,7 @@ const TABLE: &[(ErrorKind, Verdict)] = &[
     ),
     (
         ErrorKind::NotFound,
-        verdict(
-            "not-found",
-            Exit::NotFound,
-            "`artifact ls` lists packages, `artifact ls NAME` their tags",
-        ),
+        verdict("not-found", Exit::NotFound, ""),
     ),
     (
         ErrorKind::AlreadyExists,
@@ -234,6 +230,7 @@ pub(crate) fn help() -> String {
     for (exit, meaning) in Exit::ALL {
         text.push_str(&format!("   {}  {meaning}\n", exit.code()));
     }
+    text.push_str(" 128 and a signal's number: the signal ended it\n");
     text
 }
 

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use artifact::ErrorKind;
+use artifact::{Digest, Error, ErrorKind, IndexError, What};
 use artifact_proto::client::ClientError;
 use serde::Serialize;
 
@@ -16,6 +16,8 @@ pub(crate) struct Failure {
     place: Option<String>,
     remedy: Remedy,
     causes: Vec<String>,
+    /// The number of the signal that asked the program to end.
+    signal: Option<u8>,
 }
 
 /// What to do about a failure.
@@ -51,12 +53,33 @@ impl Failure {
             place: None,
             remedy: Remedy::Usual,
             causes: Vec::new(),
+            signal: None,
+        }
+    }
+
+    /// Returns the failure of a command that a signal ended.
+    pub(crate) fn interrupted(signal: u8) -> Self {
+        Self {
+            signal: Some(signal),
+            ..Self::new(ErrorKind::Cancelled, "it was asked to end, and is not done")
         }
     }
 
     /// Returns the failure of a command that cannot be meant.
     pub(crate) fn usage(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidArgument, what)
+    }
+
+    /// Returns the failure of arguments that the parser refused, in its words: the first lines say
+    /// what is wrong, and those after them what would be right.
+    pub(crate) fn refused(text: &str) -> Self {
+        let text = text.strip_prefix("error: ").unwrap_or(text);
+        let (what, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+        let lines = |text: &str| {
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            lines.collect::<Vec<_>>().join(" ")
+        };
+        Self::usage(lines(what)).remedy(lines(rest))
     }
 
     /// Returns the failure of an error with all its causes.
@@ -91,6 +114,23 @@ impl Failure {
         self
     }
 
+    /// Says what went wrong, in place of what was said of it.
+    pub(crate) fn says(mut self, what: impl Into<String>) -> Self {
+        self.what = what.into();
+        self
+    }
+
+    /// Says why.
+    pub(crate) fn because(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// Says whether what is there stands against it.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.kind == ErrorKind::Conflict
+    }
+
     /// Says whether something is not there, or not to be seen.
     pub(crate) fn is_absence(&self) -> bool {
         self.kind == ErrorKind::NotFound
@@ -102,7 +142,11 @@ impl Failure {
 
     /// Returns the exit code.
     pub(crate) fn code(&self) -> u8 {
-        self.verdict().exit.code()
+        match self.signal {
+            // As shells have it.
+            Some(signal) => 128 + signal,
+            None => self.verdict().exit.code(),
+        }
     }
 
     fn what_to_do(&self) -> Option<&str> {
@@ -141,15 +185,53 @@ impl Failure {
     }
 }
 
-impl From<artifact::Error> for Failure {
-    fn from(error: artifact::Error) -> Self {
-        Self::of(error.kind(), &error)
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let failure = Self::of(error.kind(), &error);
+        match &error {
+            Error::Blocked { .. } => failure.without_remedy(),
+            Error::Index(future @ IndexError::FutureRevision { .. }) => {
+                Self::of(error.kind(), future)
+                    .remedy("`artifact history` shows the revisions that there are")
+            }
+            Error::NotFound { what, name } => missing(failure, *what, name),
+            _ => failure,
+        }
+    }
+}
+
+/// Says by its name what is not there, and what lists those that are.
+fn missing(failure: Failure, what: What, name: &str) -> Failure {
+    let is_digest = name.parse::<Digest>().is_ok();
+    match what {
+        What::Manifest | What::Tag if !is_digest => failure
+            .says(format!("there is no tag {name}"))
+            .remedy("`artifact ls NAME` lists the tags of a package"),
+        What::Manifest => failure
+            .says(format!("there is no artifact {name}"))
+            .remedy("`artifact ls NAME --manifests` lists the artifacts of a package"),
+        What::Package => failure
+            .says(format!("there is no package {name}"))
+            .remedy("`artifact ls` lists the packages"),
+        What::Repository => failure
+            .says(format!("there is no repository {name}"))
+            .remedy("`artifact repo ls` lists the repositories"),
+        _ => failure,
     }
 }
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        Self::of(error.kind(), &error)
+        let failure = Self::of(error.kind(), &error);
+        match error {
+            ClientError::Credentials { .. } => {
+                failure.remedy("mend the file, or log in again: `docker login HOST`")
+            }
+            ClientError::NotFound { .. } => failure.remedy(
+                "`artifact ls oci://HOST` lists packages, `artifact ls oci://HOST/NAME` their tags",
+            ),
+            _ => failure,
+        }
     }
 }
 

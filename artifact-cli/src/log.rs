@@ -25,7 +25,7 @@ pub(crate) enum Format {
 pub(crate) fn begin(format: Format) -> Result<(), Failure> {
     let wanted = std::env::var(VARIABLE).unwrap_or_else(|_| "info".to_owned());
     let filter = EnvFilter::try_new(&wanted).map_err(|error| {
-        Failure::of(ErrorKind::InvalidArgument, &error)
+        Failure::new(ErrorKind::InvalidArgument, error.to_string())
             .at(format!("{VARIABLE}={wanted}"))
             .remedy("write error, warn, info, debug or trace")
     })?;

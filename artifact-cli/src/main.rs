@@ -47,7 +47,7 @@ mod signal;
 mod size;
 mod token_key;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use artifact::ErrorKind;
 use clap::Parser as _;
@@ -59,7 +59,10 @@ use crate::{cli::Cli, failure::Failure, output::Output};
 const BLOCKING_THREADS: usize = 64;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     let output = Output::new(cli.common.json);
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -68,6 +71,23 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// Answers arguments that no command can be made of, and those that ask for help.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let asked = |argument: &OsString| argument.to_str() == Some("--json");
+    let written = |argument: &OsString| argument.to_str() != Some("--");
+    let is_json = std::env::args_os()
+        .skip(1)
+        .take_while(written)
+        .any(|argument| asked(&argument));
+    if !error.use_stderr() || !is_json {
+        error.exit();
+    }
+    let text = error.to_string();
+    let failure = Failure::refused(&text);
+    Output::new(true).fail(&failure);
+    ExitCode::from(failure.code())
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {

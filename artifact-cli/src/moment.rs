@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use artifact::{AsOf, Error, Revision, Session, Timestamp};
+use artifact::{AsOf, Error, IndexError, Revision, Session, Timestamp};
 
 use crate::size::Span;
 
@@ -43,10 +43,16 @@ impl Moment {
     /// Returns which state of the registry is meant.
     ///
     /// # Errors
-    /// Where the index fails.
+    /// For a revision that is not made yet, and where the index fails.
     pub(crate) async fn resolve(self, session: &Session) -> Result<AsOf, Error> {
         match self {
-            Self::Revision(revision) => Ok(AsOf::Revision(revision)),
+            Self::Revision(asked) => {
+                let newest = session.revision().await?.revision;
+                if asked > newest {
+                    return Err(Error::Index(IndexError::FutureRevision { asked, newest }));
+                }
+                Ok(AsOf::Revision(asked))
+            }
             Self::Time(time) => session.at_time(time).await,
             Self::Ago(ago) => {
                 let now = session.registry().parts().clock.now();

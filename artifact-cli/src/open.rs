@@ -3,8 +3,8 @@
 use std::{num::NonZeroU32, path::PathBuf};
 
 use artifact::{
-    AsOf, ErrorKind, HomeError, Note, OciName, OpenError, OpenOptions, PackageRef, Page, Registry,
-    Session,
+    AsOf, Error, ErrorKind, HomeError, Note, OciName, OpenError, OpenOptions, PackageRef, Page,
+    Registry, Session,
 };
 
 use crate::{
@@ -41,6 +41,7 @@ impl From<HomeError> for Failure {
         let failure = Self::of(error.kind(), &error);
         match error {
             HomeError::AlreadyExists { .. }
+            | HomeError::IndexOpen { .. }
             | HomeError::NotEmpty { .. }
             | HomeError::NotFound { .. }
             | HomeError::Settings { .. } => failure.without_remedy(),
@@ -97,7 +98,13 @@ impl Opened {
 
     /// Returns the package that a name means.
     pub(crate) async fn package(&self, at: AsOf, name: &OciName) -> Result<PackageRef, Failure> {
-        self.session.resolve(at, name).await.at(name)
+        match self.session.resolve(at, name).await {
+            Err(error @ Error::NotFound { .. }) => Err(Failure::from(error)
+                .says(format!("{name} is a repository, and no package"))
+                .at(name)
+                .remedy(format!("name a package in it, such as {name}/NAME"))),
+            found => found.at(name),
+        }
     }
 }
 

@@ -21,8 +21,9 @@ pub(crate) fn client(common: &Common) -> Result<OciClient, Failure> {
     }
     if let Some(path) = &common.ca_file {
         let pem = fs::read(path).map_err(|error| {
-            Failure::of(ErrorKind::Io, &error)
+            Failure::new(ErrorKind::Io, "the file cannot be read")
                 .at(path.display())
+                .because(error.to_string())
                 .remedy("name a PEM file that can be read")
         })?;
         options.certificates.push(pem);

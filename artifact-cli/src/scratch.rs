@@ -1,10 +1,13 @@
 //! A directory for a while, beside the place that its content is for.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     process,
+    time::SystemTime,
 };
+
+use artifact_store::sys::lock::{FileLock, Hold};
 
 use crate::failure::{At as _, Failure};
 
@@ -12,19 +15,32 @@ use crate::failure::{At as _, Failure};
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
+    /// Held as long as somebody is at work here.
+    _lock: Option<FileLock>,
 }
 
 impl Scratch {
     /// Makes a directory beside a path: on the same file system, so that its files need not be
     /// copied where they can share their blocks.
+    ///
+    /// It has the name and the lock of a pull to the same path: when this process is killed, the next
+    /// pull removes it.
     pub(crate) fn beside(path: &Path) -> Result<Self, Failure> {
         let parent = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
-        let path = parent.join(format!(".artifact-{}", process::id()));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let number = u64::from(process::id()) << 32 | u64::from(now.subsec_nanos());
+        let path = parent.join(format!(".{name}.{number:016x}.partial"));
         fs::create_dir(&path).at(path.display())?;
-        Ok(Self { path })
+        let lock = File::open(&path).and_then(|made| FileLock::try_lock(made, Hold::Exclusive));
+        Ok(Self {
+            path,
+            // Without locks nobody removes it either.
+            _lock: lock.ok().flatten(),
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -22,13 +22,12 @@ impl Stop {
         })
     }
 
-    /// Waits for SIGTERM or SIGINT.
-    pub(crate) async fn asked(mut self) {
+    /// Waits for SIGTERM or SIGINT, and returns the signal's number.
+    pub(crate) async fn asked(&mut self) -> u8 {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => 15,
+            _ = self.interrupt.recv() => 2,
         }
-        tracing::info!("asked to stop: what is under way may end");
     }
 }
 
@@ -39,10 +38,11 @@ impl Stop {
         Ok(Self {})
     }
 
-    /// Waits for Ctrl-C.
-    pub(crate) async fn asked(self) {
+    /// Waits for Ctrl-C, and returns the number that POSIX gives it.
+    pub(crate) async fn asked(&mut self) -> u8 {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+        2
     }
 }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use artifact::{
-    Bookkeeping, Mode, Note, OpenError, OpenOptions, Registry, Revision, Session, Timestamp,
+    Bookkeeping, HomeError, Mode, Note, OpenError, OpenOptions, Registry, Revision, Session,
+    Timestamp,
 };
 use artifact_store::{
     journal::Journal,
@@ -54,8 +55,12 @@ pub(crate) async fn look(path: &Path) -> (Checks, Option<Timestamp>) {
 }
 
 fn remedy(error: &OpenError) -> &'static str {
-    // Most say in themselves what to do.
-    crate::exit::of(error.kind()).remedy.unwrap_or_default()
+    match error {
+        // It says in itself what to do.
+        OpenError::Home(HomeError::IndexOpen { .. }) => "",
+        OpenError::Home(HomeError::Settings { .. }) => "mend that line of the file",
+        _ => crate::exit::of(error.kind()).remedy.unwrap_or_default(),
+    }
 }
 
 #[cfg(unix)]
@@ -87,7 +92,11 @@ fn permissions(path: &Path, checks: &mut Checks) {
     } else if mode & 0o077 != 0 {
         let finding =
             format!("the directory has mode {mode:04o}: others than its owner may look into it");
-        checks.warning("permissions", finding, "chmod 0700 DIR");
+        checks.warning(
+            "permissions",
+            finding,
+            &format!("chmod 0700 {}", path.display()),
+        );
     } else {
         checks.good("permissions", format!("mode {mode:04o}, its owner's alone"));
     }

@@ -66,7 +66,10 @@ pub(crate) async fn look(common: &Common, origin: &Origin, name: Option<&OciName
         }
     };
     credentials(origin, &mut checks).await;
-    login(&client, origin, &mut checks).await;
+    if !login(&client, origin, &mut checks).await {
+        checks.skipped("catalog", "the server does not take the caller");
+        return checks;
+    }
     catalog(&client, origin, &mut checks).await;
     if let Some(name) = name {
         tags(&client, origin, name, &mut checks).await;
@@ -338,11 +341,18 @@ async fn credentials(origin: &Origin, checks: &mut Checks) {
     }
 }
 
-async fn login(client: &OciClient, origin: &Origin, checks: &mut Checks) {
+/// Says whether the server takes the caller.
+async fn login(client: &OciClient, origin: &Origin, checks: &mut Checks) -> bool {
     const REMEDY: &str = "log in with `docker login HOST`, or set ARTIFACT_HOST, ARTIFACT_USERNAME and ARTIFACT_PASSWORD";
     match client.ping(origin).await {
-        Ok(()) => checks.good("login", "the server takes the caller"),
-        Err(error) => checks.failed("login", story(&error), REMEDY),
+        Ok(()) => {
+            checks.good("login", "the server takes the caller");
+            true
+        }
+        Err(error) => {
+            checks.failed("login", story(&error), REMEDY);
+            false
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use clap::{Args, Command};
 use clap_complete::{Shell, generate};
+use serde::Serialize;
 
-use crate::{failure::Failure, output::print};
+use crate::{context::Context, failure::Failure, output::Report};
 
 /// Print what makes a shell complete this program's arguments
 #[derive(Args, Debug)]
@@ -18,8 +19,27 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &CompletionsArgs, mut program: Command) -> Result<(), Failure> {
+#[derive(Serialize)]
+struct Script {
+    shell: String,
+    script: String,
+}
+
+impl Report for Script {
+    fn text(&self) -> String {
+        self.script.clone()
+    }
+}
+
+pub(crate) fn run(
+    context: &Context,
+    args: &CompletionsArgs,
+    mut program: Command,
+) -> Result<(), Failure> {
     let mut script = Vec::new();
     generate(args.shell, &mut program, "artifact", &mut script);
-    print(&script)
+    context.output.show(&Script {
+        shell: args.shell.to_string(),
+        script: String::from_utf8_lossy(&script).into_owned(),
+    })
 }

@@ -1,6 +1,6 @@
 //! `artifact du`
 
-use artifact::{AsOf, Footprint, Scope, Totals, Usage};
+use artifact::{AsOf, ErrorKind, Footprint, Scope, Totals, Usage};
 use clap::Args;
 use serde::Serialize;
 
@@ -142,8 +142,16 @@ fn on_disk(totals: &Totals) -> String {
 
 pub(crate) async fn run(context: &Context, args: DuArgs) -> Result<(), Failure> {
     let opened = open_to_read(context).await?;
+    let repositories = repositories(&opened, &args.scope).await?;
+    if repositories.is_empty() {
+        // What it would show of a package or a slip of the pen would be nothing, and wrong.
+        let failure = Failure::new(ErrorKind::NotFound, "no repository is there or below");
+        return Err(failure
+            .at(show_scope(&args.scope))
+            .remedy("`artifact repo ls` lists the repositories, `artifact du` shows them all"));
+    }
     let mut scopes = vec![line(&opened, &args.scope, None).await?];
-    for (scope, quota) in repositories(&opened, &args.scope).await? {
+    for (scope, quota) in repositories {
         if scope == args.scope {
             scopes.clear();
         }

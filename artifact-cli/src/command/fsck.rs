@@ -15,6 +15,7 @@ use crate::{
     desk::spawn,
     failure::{At as _, Failure},
     find,
+    names::plural,
     open::{Opened, open},
     output::{Report, table},
     progress::Progress,
@@ -150,10 +151,12 @@ impl Report for Checked {
         } else {
             "damaged"
         };
-        let free = if self.dry_run {
-            "nobody knows of"
-        } else {
-            "freed that nobody knew of"
+        let leaked = plural(s.leaked, "file or slot", "files and slots");
+        let leaked = format!("{leaked} ({}) that nothing names", bytes(s.leaked_bytes));
+        let leaked = match (s.leaked, self.dry_run) {
+            (0, _) => "nothing".to_owned(),
+            (_, true) => leaked,
+            (_, false) => format!("{leaked}, freed"),
         };
         let rows = [
             ["index".to_owned(), index.to_owned()],
@@ -161,10 +164,7 @@ impl Report for Checked {
             ["manifests".to_owned(), s.manifests.to_string()],
             ["hashed".to_owned(), bytes(s.bytes)],
             ["corrupt".to_owned(), s.corrupt.len().to_string()],
-            [
-                "leaked".to_owned(),
-                format!("{} ({}) {free}", s.leaked, bytes(s.leaked_bytes)),
-            ],
+            ["leaked".to_owned(), leaked],
         ];
         text.push_str(&table(&rows));
         for problem in &self.index {
@@ -229,8 +229,10 @@ fn verdict(checked: &Checked) -> Result<(), Failure> {
     }
     let corrupt = checked.scrubbed.corrupt.len();
     if corrupt > 0 {
-        let what =
-            format!("{corrupt} blobs or manifests are corrupt; they are not served any more");
+        let what = format!(
+            "{} corrupt, and not served any more",
+            plural(corrupt, "blob or manifest is", "blobs or manifests are")
+        );
         return Err(Failure::new(ErrorKind::Corrupt, what)
             .at(checked.path.display())
             .remedy("push them again, or copy them from another registry: then they are whole"));

@@ -53,11 +53,12 @@ impl Report for Done {
     fn text(&self) -> String {
         let c = &self.collected;
         let verb = if self.dry_run { "would be " } else { "" };
+        let cut = if self.dry_run { "would be" } else { "was" };
         let rows = [
             (
                 c.forgotten,
                 String::new(),
-                format!("repositories whose history {verb}cut"),
+                format!("repositories whose history {cut} cut"),
             ),
             (
                 c.pruned,

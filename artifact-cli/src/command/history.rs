@@ -1,6 +1,6 @@
 //! `artifact history`
 
-use artifact::{Committed, DocumentKey, Event, PackageRef, Revision, Session, Timestamp};
+use artifact::{Committed, DocumentKey, Event, OciName, PackageRef, Revision, Session, Timestamp};
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
@@ -17,7 +17,8 @@ use crate::{
 /// Show what was changed, by whom, oldest first
 ///
 /// Each line is a thing that happened, with the revision that --as-of takes. The newest 50 commits are
-/// shown unless --after or --limit say otherwise.
+/// shown unless --after or --limit say otherwise. What became of single blobs is left out unless
+/// --blobs asks for it: an artifact is published when all of its blobs are there.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -36,7 +37,10 @@ pub(crate) struct HistoryArgs {
     limit: Option<usize>,
     /// Only what concerns this package
     #[arg(long, value_name = "NAME")]
-    package: Option<String>,
+    package: Option<OciName>,
+    /// Show also which blobs were stored, came into packages and went
+    #[arg(long)]
+    blobs: bool,
     /// Go on with what is committed from now on, by any process
     #[arg(long, conflicts_with = "limit")]
     follow: bool,
@@ -80,12 +84,10 @@ impl Report for History {
 }
 
 impl CommitDocument {
-    /// Returns the commit with those of its events that concern the package; `None` without any.
-    fn new(commit: &Committed, only: Option<&str>) -> Option<Self> {
-        let concerns = |event: &&Event| {
-            only.is_none_or(|name| package_of(event).is_some_and(|of| of.oci_name() == name))
-        };
-        let events: Vec<_> = commit.events.iter().filter(concerns).collect();
+    /// Returns the commit with those of its events that are asked for; `None` without any.
+    fn new(commit: &Committed, filter: &Filter) -> Option<Self> {
+        let events = commit.events.iter().filter(|event| filter.passes(event));
+        let events: Vec<_> = events.collect();
         (!events.is_empty()).then(|| Self {
             revision: commit.revision.get(),
             time: commit.time.to_string(),
@@ -97,10 +99,34 @@ impl CommitDocument {
     }
 }
 
+/// Which events are shown.
+#[derive(Clone, Debug)]
+struct Filter {
+    package: Option<String>,
+    blobs: bool,
+}
+
+impl Filter {
+    fn passes(&self, event: &Event) -> bool {
+        let is_of_blob = matches!(
+            event,
+            Event::BlobLinked { .. }
+                | Event::BlobStored { .. }
+                | Event::BlobUnlinked { .. }
+                | Event::Collected { .. }
+        );
+        let concerns = |name: &String| package_of(event).is_some_and(|of| of.oci_name() == *name);
+        (self.blobs || !is_of_blob) && self.package.as_ref().is_none_or(concerns)
+    }
+}
+
 pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Result<(), Failure> {
     let opened = open_to_read(context).await?;
     let session = &opened.session;
-    let only = args.package.as_deref();
+    let filter = &Filter {
+        package: args.package.map(|name| name.to_string()),
+        blobs: args.blobs,
+    };
     let after = match args.after {
         None => None,
         Some(moment) => match opened.at(Some(moment)).await? {
@@ -109,7 +135,7 @@ pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Result<(), Fail
         },
     };
     let place = opened.path.display();
-    let (commits, last) = read(session, after, args.limit, only).await.at(place)?;
+    let (commits, last) = read(session, after, args.limit, filter).await.at(place)?;
     if !args.follow {
         return context.output.show(&History { commits });
     }
@@ -119,7 +145,7 @@ pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Result<(), Fail
     let mut feed = session.feed(last).await?;
     loop {
         let commit = feed.wait().await?;
-        if let Some(document) = CommitDocument::new(&commit, only) {
+        if let Some(document) = CommitDocument::new(&commit, filter) {
             context.output.show_line(&document)?;
         }
     }
@@ -134,40 +160,57 @@ async fn read(
     session: &Session,
     after: Option<Revision>,
     limit: Option<usize>,
-    only: Option<&str>,
+    filter: &Filter,
 ) -> Result<(Vec<CommitDocument>, Revision), Failure> {
-    let newest = after.is_none();
-    let limit = limit.unwrap_or(if newest { USUAL } else { usize::MAX });
-    let mut feed = match after {
-        Some(after) => Feed::after(session, after),
-        None if only.is_none() => newest_but(session, limit).await?,
-        None => Feed::from_oldest(session).await?,
-    };
-    let mut commits = std::collections::VecDeque::new();
+    if let Some(after) = after {
+        let limit = limit.unwrap_or(usize::MAX);
+        return first(Feed::after(session, after), limit, filter).await;
+    }
+    let limit = limit.unwrap_or(USUAL);
+    let mut span = limit.max(USUAL) as u64;
+    loop {
+        let (feed, whole) = newest_but(session, span).await?;
+        let (mut commits, read) = first(feed, usize::MAX, filter).await?;
+        if commits.len() >= limit || whole {
+            commits.drain(..commits.len().saturating_sub(limit));
+            return Ok((commits, read));
+        }
+        // What is asked for lies farther back: few steps find it, however far that is.
+        span = span.saturating_mul(8);
+    }
+}
+
+/// Reads on until there are so many commits, or no more.
+async fn first(
+    mut feed: Feed<'_>,
+    limit: usize,
+    filter: &Filter,
+) -> Result<(Vec<CommitDocument>, Revision), Failure> {
+    let mut commits = Vec::new();
+    if limit == 0 {
+        return Ok((commits, feed.position()));
+    }
     while let Some(page) = feed.next_page().await? {
         for commit in page {
-            commits.extend(CommitDocument::new(&commit, only));
-            if commits.len() > limit && newest {
-                commits.pop_front();
-            }
-            if commits.len() >= limit && !newest {
-                return Ok((commits.into(), commit.revision));
+            commits.extend(CommitDocument::new(&commit, filter));
+            if commits.len() >= limit {
+                return Ok((commits, commit.revision));
             }
         }
     }
-    let read = feed.position();
-    Ok((commits.into(), read))
+    Ok((commits, feed.position()))
 }
 
-/// Begins so many revisions before the newest, or with the oldest that is kept.
-async fn newest_but(session: &Session, count: usize) -> Result<Feed<'_>, Failure> {
+/// Begins so many revisions before the newest, or with the oldest that is kept; says whether that is
+/// all there is.
+async fn newest_but(session: &Session, count: u64) -> Result<(Feed<'_>, bool), Failure> {
     let head = session.revision().await?.revision.get();
     let oldest = Feed::from_oldest(session).await?;
-    let wanted = Revision::new(head.saturating_sub(count as u64));
+    let wanted = Revision::new(head.saturating_sub(count));
     Ok(if wanted > oldest.position() {
-        Feed::after(session, wanted)
+        (Feed::after(session, wanted), false)
     } else {
-        oldest
+        (oldest, true)
     })
 }
 
@@ -283,6 +326,13 @@ mod tests {
         )
     }
 
+    fn all(package: Option<&str>) -> Filter {
+        Filter {
+            package: package.map(str::to_owned),
+            blobs: true,
+        }
+    }
+
     /// I27: the history shows that a user was made, and no hash of a password.
     #[test]
     fn i27_no_hash_is_shown() {
@@ -292,7 +342,7 @@ mod tests {
             generation: Generation::new(1),
             body: user.to_body(),
         };
-        let document = CommitDocument::new(&commit(event), None).unwrap();
+        let document = CommitDocument::new(&commit(event), &all(None)).unwrap();
         let shown = format!(
             "{}{}",
             serde_json::to_string(&document).unwrap(),
@@ -316,7 +366,7 @@ mod tests {
             digest,
             generation: Generation::new(2),
         };
-        assert!(CommitDocument::new(&commit(event.clone()), Some("team/app")).is_some());
-        assert!(CommitDocument::new(&commit(event), Some("team")).is_none());
+        assert!(CommitDocument::new(&commit(event.clone()), &all(Some("team/app"))).is_some());
+        assert!(CommitDocument::new(&commit(event), &all(Some("team"))).is_none());
     }
 }

@@ -165,7 +165,7 @@ pub(crate) async fn run(context: &Context, args: InspectArgs) -> Result<(), Fail
     let mut desk = Desk::new(context, true);
     let source = desk.source(&args.reference, args.as_of).await?;
     let wanted = source.wanted();
-    let manifest = source.place.manifest(&wanted).await.at(&source.shown)?;
+    let manifest = source.manifest().await?;
     if args.manifest {
         return print(manifest.bytes());
     }

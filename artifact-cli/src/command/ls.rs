@@ -1,13 +1,13 @@
 //! `artifact ls`
 
-use artifact::{AsOf, OciName, layout::OciLayout};
+use artifact::{AsOf, ErrorKind, OciName, RepositoryName, layout::OciLayout};
 use clap::Args;
 
 use crate::{
     catalog::{Manifests, Names, Packages, Tags},
     content,
     context::Context,
-    desk::{Desk, spawn},
+    desk::{Desk, only_here, spawn},
     failure::{At as _, Failure},
     moment::Moment,
     open::Opened,
@@ -40,6 +40,7 @@ pub(crate) struct LsArgs {
 }
 
 pub(crate) async fn run(context: &Context, args: LsArgs) -> Result<(), Failure> {
+    check(&args)?;
     let mut desk = Desk::new(context, true);
     let reference = match args.shelf {
         None => {
@@ -85,6 +86,27 @@ pub(crate) async fn run(context: &Context, args: LsArgs) -> Result<(), Failure> 
     }
 }
 
+/// Refuses what would be passed over in silence.
+fn check(args: &LsArgs) -> Result<(), Failure> {
+    if let (Some(Shelf::Host(origin)), Some(_)) = (&args.shelf, args.as_of) {
+        let failure = Failure::usage("only the registry here can be read as it was").at(origin);
+        return Err(failure.remedy("leave --as-of out"));
+    }
+    if let Some(Shelf::Of(reference)) = &args.shelf {
+        only_here(reference, args.as_of)?;
+    }
+    let is_package = matches!(
+        &args.shelf,
+        Some(Shelf::Of(Reference::Package(_, version))) if version.is_open()
+    );
+    if args.manifests && !is_package {
+        let failure =
+            Failure::usage("--manifests lists the artifacts of a package of the registry");
+        return Err(failure.remedy("write `artifact ls NAME --manifests`"));
+    }
+    Ok(())
+}
+
 /// Lists what a name stands for: a package, else the packages below it.
 async fn package(
     context: &Context,
@@ -100,11 +122,23 @@ async fn package(
         Ok(tags) => context.output.show(&tags),
         Err(missing) if missing.is_absence() => {
             let below = Packages::below(opened, at, &format!("{name}/")).await?;
-            if below.is_empty() {
+            if below.is_empty() && !is_repository(opened, at, name).await? {
                 return Err(missing);
             }
             context.output.show(&below)
         }
         Err(failure) => Err(failure),
+    }
+}
+
+/// Says whether a repository has the name: one that is empty has no packages, and is there.
+async fn is_repository(opened: &Opened, at: AsOf, name: &OciName) -> Result<bool, Failure> {
+    let Ok(name) = name.as_str().parse::<RepositoryName>() else {
+        return Ok(false);
+    };
+    match opened.session.repository(at, &name).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Failure::from(error).at(name)),
     }
 }

@@ -14,7 +14,8 @@ use crate::{
 
 /// Pull an artifact into a directory of files, or into an OCI layout
 ///
-/// A directory appears whole or not at all. Where the file system can, files share their blocks with
+/// A directory appears whole or not at all; what a killed pull left goes with the next one to the same
+/// path. It is not synced: after a power loss shortly afterwards, remove it and pull again. Where the file system can, files share their blocks with
 /// the registry; --link makes them hard links, which are read-only.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -72,7 +73,8 @@ fn usual(from: &Reference) -> Result<Reference, Failure> {
     let name = match from {
         Reference::Package(name, _) | Reference::Remote(_, name, _) => name.as_str(),
         Reference::Directory(_) | Reference::Layout(..) => {
-            return Err(Failure::usage("a path to pull to is to be named").at(from));
+            let failure = Failure::usage("a path to pull to is to be named").at(from);
+            return Err(failure.remedy("write `artifact pull FROM PATH`"));
         }
     };
     let last = name.rsplit('/').next().unwrap_or(name);

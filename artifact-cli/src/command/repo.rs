@@ -34,14 +34,38 @@ pub(crate) struct RepoArgs {
 #[derive(Debug, Subcommand)]
 enum RepoCommand {
     /// Make a repository
+    #[command(after_help = "\
+Examples:
+  artifact repo add team/models --quota 500GiB --description 'trained by us'
+  artifact repo add team --adopt            takes in the packages below team that are there already
+")]
     Add(AddArgs),
     /// Change the settings of a repository
+    #[command(after_help = "\
+Examples:
+  artifact repo set team/models --quota 1TiB
+  artifact repo set team/models --stage release --no-quota
+")]
     Set(SetArgs),
     /// Show the settings of a repository
+    #[command(after_help = "\
+Examples:
+  artifact repo show team/models
+  artifact repo show team/models --as-of 2h
+")]
     Show(ShowArgs),
     /// List the repositories
+    #[command(after_help = "\
+Examples:
+  artifact repo ls
+  artifact repo ls --as-of 41
+")]
     Ls(AsOfArgs),
     /// Remove a repository that holds no package
+    #[command(after_help = "\
+Examples:
+  artifact repo rm team/models
+")]
     Rm {
         /// Which
         name: RepositoryName,
@@ -245,12 +269,15 @@ async fn add(context: &Context, args: AddArgs) -> Result<(), Failure> {
         .session
         .create_repository(&args.name, &settings, args.adopt)
         .await;
-    changed(
-        context,
-        &args.name,
-        made.at(&args.name)?.revision.get(),
-        "made",
-    )
+    let made = made.map_err(|error| match error {
+        artifact::Error::Blocked { .. } => Failure::from(error).remedy(format!(
+            "`artifact repo set {0}` changes one that is there, `artifact repo add {0} --adopt` takes in what lies below",
+            args.name
+        )),
+        error => error.into(),
+    });
+    let revision = made.at(&args.name)?.revision.get();
+    changed(context, &args.name, revision, "made")
 }
 
 async fn set(context: &Context, args: SetArgs) -> Result<(), Failure> {

@@ -22,7 +22,8 @@ use crate::{
 ///
 /// The parts of an index go with it, unless a tag or another index names them. What is deleted can
 /// come back by `undelete` as long as the history is kept, and its bytes are there as long. --purge
-/// removes the bytes at once and for ever, also from the history.
+/// removes the bytes at once and for ever, also from the history. Of an OCI layout only the entry in
+/// its list goes: its blobs stay in the directory.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -30,6 +31,7 @@ Examples:
   artifact rm team/app@sha256:0a1b..
   artifact rm team/app:leaked --purge          nobody can read it again
   artifact rm oci://registry.example/app:v1    at a remote registry
+  artifact rm oci:./image:v1                   from the list of an OCI layout
 ")]
 pub(crate) struct RmArgs {
     /// The artifact: NAME:TAG or NAME@DIGEST
@@ -67,6 +69,10 @@ impl Report for Removed {
 
 pub(crate) async fn run(context: &Context, args: RmArgs) -> Result<(), Failure> {
     let shown = args.reference.to_string();
+    if let Reference::Directory(path) = &args.reference {
+        let failure = Failure::usage("a directory of files is no artifact").at(shown);
+        return Err(failure.remedy(format!("`rm -r {}` removes files", path.display())));
+    }
     if args.reference.version().is_none_or(Version::is_open) {
         let failure = Failure::usage("it is to be said which artifact goes").at(shown);
         return Err(failure.remedy("write NAME:TAG or NAME@DIGEST"));
@@ -76,7 +82,7 @@ pub(crate) async fn run(context: &Context, args: RmArgs) -> Result<(), Failure> 
     let removed = match &source.place {
         Place::Local(local) => local_artifact(local, &source, args.purge).await?,
         Place::Remote(package) if !args.purge => {
-            let manifest = source.place.manifest(&source.wanted()).await.at(&shown)?;
+            let manifest = source.manifest().await?;
             let digest = manifest.digest();
             package.delete_manifest(&digest.into()).await.at(&shown)?;
             Removed {
@@ -85,12 +91,24 @@ pub(crate) async fn run(context: &Context, args: RmArgs) -> Result<(), Failure> 
                 ..Removed::default()
             }
         }
-        Place::Remote(_) => {
-            return Err(Failure::usage("only the registry here can purge").at(shown));
+        Place::Layout(layout) if !args.purge => {
+            let digest = source.manifest().await?.digest();
+            layout.remove(&digest).await.at(&shown)?;
+            Removed {
+                reference: shown,
+                removed: vec![digest.to_string()],
+                ..Removed::default()
+            }
         }
-        _ => return Err(Failure::usage("artifacts are deleted from registries").at(shown)),
+        _ => return Err(only_here(shown)),
     };
     context.output.show(&removed)
+}
+
+fn only_here(shown: String) -> Failure {
+    Failure::usage("only the registry here can purge")
+        .at(shown)
+        .remedy("leave --purge out, or run it where that registry is")
 }
 
 async fn local_artifact(
@@ -98,11 +116,7 @@ async fn local_artifact(
     source: &Source,
     purge: bool,
 ) -> Result<Removed, Failure> {
-    let root = source
-        .place
-        .manifest(&source.wanted())
-        .await
-        .at(&source.shown)?;
+    let root = source.manifest().await?;
     let tree = Tree::of(source, root).await?;
     let mut done = Removed {
         reference: source.shown.clone(),

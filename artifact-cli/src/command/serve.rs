@@ -15,13 +15,13 @@ use artifact_proto::{
 };
 use clap::Args;
 use serde::Serialize;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
     context::Context,
     failure::{At as _, Failure},
     find, log,
-    names::AnonymousName,
+    names::{AnonymousName, plural},
     open::Opened,
     output::Report,
     signal::Stop,
@@ -32,8 +32,8 @@ use crate::{
 /// Serve the registry to docker, skopeo, oras and other OCI clients
 ///
 /// It listens on loopback unless told otherwise. Who does not log in may do nothing, unless --anonymous
-/// says what; users are made by `artifact user add`. SIGTERM and SIGINT let what is under way end. It
-/// collects and scrubs by itself. /healthz, /readyz and /metrics need no login.
+/// says what; users are made by `artifact user add`. SIGTERM and SIGINT let what is under way end; a
+/// second one cuts it. It collects and scrubs by itself. /healthz, /readyz and /metrics need no login.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -108,7 +108,7 @@ impl Report for Ready {
 pub(crate) async fn run(context: &Context, args: ServeArgs) -> Result<(), Failure> {
     log::begin(args.log_format)?;
     // Before anything is said to be ready, so that no signal is missed.
-    let stop = Stop::prepare().at("the signals of this process")?;
+    let mut stop = Stop::prepare().at("the signals of this process")?;
     let metrics = Arc::new(Metrics::new());
     let opened = open_counted(context, &args, &metrics).await?;
     let engine = artifact_core::Registry::clone(&opened.registry);
@@ -126,16 +126,32 @@ pub(crate) async fn run(context: &Context, args: ServeArgs) -> Result<(), Failur
         users,
         registry: opened.registry.home().path().to_owned(),
     })?;
+    let (asked, stopping) = oneshot::channel();
+    let stopping = async move {
+        // Without a sender nobody asks any more.
+        let _ended = stopping.await;
+    };
     tokio::select! {
-        stopped = Server::new(app, limits).serve(listeners, stop.asked()) => {
+        stopped = Server::new(app, limits).serve(listeners, stopping) => {
             if stopped.cut > 0 {
-                let line = format!("{} connections were cut: they did not end in time", stopped.cut);
-                context.output.note(line);
+                let cut = plural(stopped.cut, "connection was cut: it", "connections were cut: they");
+                context.output.note(format!("{cut} did not end in time"));
             }
             Ok(())
         }
         () = maintenance => Ok(()),
+        signal = asked_twice(&mut stop, asked) => Err(Failure::interrupted(signal)
+            .says("asked to stop a second time: what was under way was cut")),
     }
+}
+
+/// Passes the first signal on, and ends with the second: who asks twice does not want to wait.
+async fn asked_twice(stop: &mut Stop, asked: oneshot::Sender<()>) -> u8 {
+    stop.asked().await;
+    tracing::info!("asked to stop: what is under way may end; who asks again ends it");
+    // The server may have ended by itself.
+    let _told = asked.send(());
+    stop.asked().await
 }
 
 /// Opens the registry so that accesses are counted.
@@ -216,12 +232,20 @@ async fn listen(args: &ServeArgs) -> Result<(Vec<Listener>, Vec<String>), Failur
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let failed = |error: std::io::Error| Failure::of(ErrorKind::Io, &error).at(path.display());
-    fs::read(path).map_err(|error| failed(error).remedy("name a PEM file that can be read"))
+    fs::read(path).map_err(|error| {
+        Failure::new(ErrorKind::Io, "the file cannot be read")
+            .at(path.display())
+            .because(error.to_string())
+            .remedy("name a PEM file that can be read")
+    })
 }
 
 fn taken(error: &std::io::Error, address: &SocketAddr) -> Failure {
-    let failure = Failure::of(ErrorKind::Unavailable, error).at(address);
+    let failure = Failure::new(
+        ErrorKind::Unavailable,
+        "it cannot be listened on this address",
+    );
+    let failure = failure.at(address).because(error.to_string());
     match error.kind() {
         std::io::ErrorKind::AddrInUse => {
             failure.remedy("name another port with --listen, or 0 for any that is free")

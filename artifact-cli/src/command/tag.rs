@@ -1,11 +1,14 @@
 //! `artifact tag`
 
-use artifact::{Condition, Tag, transfer::CopyOptions, transfer::Transfer};
+use artifact::{
+    Condition, ManifestRef, Tag,
+    transfer::{CopyOptions, Transfer},
+};
 use clap::Args;
 use serde::Serialize;
 
 use crate::{
-    condition::ConditionArgs,
+    condition::{ConditionArgs, judge},
     context::Context,
     desk::{Desk, spawn},
     failure::{At as _, Failure},
@@ -51,23 +54,29 @@ pub(crate) async fn run(context: &Context, args: TagArgs) -> Result<(), Failure>
     let condition: Condition = args.condition.into();
     let mut desk = Desk::new(context, false);
     let source = desk.source(&args.reference, None).await?;
-    let options = CopyOptions::default().on(condition);
+    let digest = source.manifest().await?.digest();
+    let place = &source.place;
+    if args.tags.len() > 1 && condition != Condition::Any {
+        let failure = Failure::usage("a condition holds of one tag at a time").at(&source.shown);
+        return Err(failure.remedy("give each tag by a command of its own"));
+    }
+    let options = CopyOptions::default().on(condition.clone());
     let transfer = Transfer::new(spawn()?);
-    let mut digest = String::new();
     for tag in &args.tags {
-        let place = &source.place;
-        let copied = transfer
-            .copy(place, &source.wanted(), place, Some(tag), &options)
-            .await;
-        digest = copied
-            .at(format!("tag {tag} of {place}"))?
-            .digest
-            .to_string();
+        let wanted = ManifestRef::Digest(digest);
+        let copied = transfer.copy(place, &wanted, place, Some(tag), &options);
+        match copied.await.at(format!("tag {tag} of {place}")) {
+            Ok(_) => {}
+            Err(failure) if failure.is_conflict() => {
+                return Err(judge(failure, place, tag, &condition).await);
+            }
+            Err(failure) => return Err(failure),
+        }
     }
     let tags = args.tags.iter().map(ToString::to_string).collect();
     context.output.show(&Tagged {
         reference: source.shown,
-        digest,
+        digest: digest.to_string(),
         tags,
     })
 }

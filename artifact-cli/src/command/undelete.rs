@@ -63,7 +63,13 @@ impl Report for Undeleted {
 pub(crate) async fn run(context: &Context, args: UndeleteArgs) -> Result<(), Failure> {
     let shown = args.reference.to_string();
     let Reference::Package(name, version) = args.reference else {
-        return Err(Failure::usage("only the registry here keeps what was deleted").at(shown));
+        return Err(
+            Failure::usage("only the registry here keeps what was deleted")
+                .at(shown)
+                .remedy(
+                    "run it where that registry is: `artifact undelete NAME:TAG --registry DIR`",
+                ),
+        );
     };
     if version.is_open()
         || matches!(
@@ -96,9 +102,9 @@ pub(crate) async fn run(context: &Context, args: UndeleteArgs) -> Result<(), Fai
         .undelete(at, &package, &wanted, &condition)
         .await;
     let done = done.map_err(|error| match error.kind() {
-        ErrorKind::Conflict => {
-            Failure::from(error).remedy("add --replace to move the tag all the same")
-        }
+        ErrorKind::Conflict => Failure::from(error)
+            .says("the tag is there")
+            .remedy("add --replace to move it all the same"),
         _ => error.into(),
     });
     let done = done.at(&shown)?;

@@ -1,13 +1,13 @@
 //! `artifact untag`
 
-use artifact::{Condition, transfer::Place};
+use artifact::{Condition, Tag, layout::OciLayout, transfer::Place};
 use clap::Args;
 use serde::Serialize;
 
 use crate::{
-    condition::ConditionArgs,
+    condition::{ConditionArgs, judge},
     context::Context,
-    desk::Desk,
+    desk::{Desk, spawn},
     failure::{At as _, Failure},
     output::Report,
     reference::Reference,
@@ -22,6 +22,7 @@ Examples:
   artifact untag team/app:old
   artifact untag team/app:old --if-generation 7    only if nobody moved it meanwhile
   artifact untag oci://registry.example/app:old    where that registry knows how
+  artifact untag oci:./image:old                   the name of an image in a layout
 ")]
 pub(crate) struct UntagArgs {
     /// The tag: NAME:TAG
@@ -51,23 +52,34 @@ pub(crate) async fn run(context: &Context, args: UntagArgs) -> Result<(), Failur
             .remedy("write it as NAME:TAG"));
     };
     let mut desk = Desk::new(context, false);
-    match desk.target(&args.reference).await? {
-        Place::Local(local) => {
-            local
-                .session
-                .delete_tag(&local.package, &tag, &condition)
-                .await
-                .at(&shown)?;
+    // A layout that is not there is not made to find that nothing is in it.
+    let place = match &args.reference {
+        Reference::Layout(path, _) => OciLayout::open(spawn()?, path).await.at(&shown)?.into(),
+        other => desk.target(other).await?,
+    };
+    let done = take_away(&place, &tag, &condition).await.at(&shown);
+    if let Err(failure) = done {
+        if failure.is_conflict() {
+            return Err(judge(failure, &place, &tag, &condition).await);
         }
-        Place::Remote(package) if condition == Condition::Any => {
-            package.delete_manifest(&tag.into()).await.at(&shown)?;
-        }
-        Place::Remote(_) => {
-            return Err(
-                Failure::usage("another registry takes tags away without a condition").at(&shown),
-            );
-        }
-        _ => return Err(Failure::usage("tags are taken away from packages").at(&shown)),
+        return Err(failure);
     }
     context.output.show(&Untagged { untagged: shown })
+}
+
+async fn take_away(place: &Place, tag: &Tag, condition: &Condition) -> Result<(), Failure> {
+    match place {
+        Place::Local(local) => {
+            let (session, package) = (&local.session, &local.package);
+            session.delete_tag(package, tag, condition).await?;
+        }
+        _ if *condition != Condition::Any => {
+            let failure = Failure::usage("only the registry here takes tags away on a condition");
+            return Err(failure.remedy("leave the condition out"));
+        }
+        Place::Layout(layout) => layout.untag(tag).await?,
+        Place::Remote(package) => package.delete_manifest(&tag.clone().into()).await?,
+        _ => return Err(Failure::usage("nothing there has tags")),
+    }
+    Ok(())
 }

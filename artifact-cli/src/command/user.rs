@@ -34,12 +34,30 @@ pub(crate) struct UserArgs {
 #[derive(Debug, Subcommand)]
 enum UserCommand {
     /// Make a user
+    #[command(after_help = "\
+Examples:
+  artifact user add ann --role writer                     asks for the password
+  printf secret | artifact user add ci --role creator --scope team/app --password-stdin
+")]
     Add(AddArgs),
     /// Change a user's roles or password
+    #[command(after_help = "\
+Examples:
+  artifact user set ann --role reader --role writer=team  read everything, write below team
+  artifact user set ann --password                        a new password
+")]
     Set(SetArgs),
     /// List the users
+    #[command(after_help = "\
+Examples:
+  artifact user ls
+")]
     Ls,
     /// Remove a user
+    #[command(after_help = "\
+Examples:
+  artifact user rm ann
+")]
     Rm {
         /// Whom
         name: UserName,
@@ -195,6 +213,9 @@ pub(crate) async fn run(context: &Context, args: UserArgs) -> Result<(), Failure
         UserCommand::Ls => ls(context).await,
         UserCommand::Rm { name } => {
             let opened = open(context, None).await?;
+            if find(&opened, &name).await?.is_none() {
+                return Err(no_user(&opened, &name));
+            }
             let removed = opened.session.remove_user(&name).await.at(&name)?;
             let revision = removed.revision.get();
             context.output.show(&Removed {
@@ -217,7 +238,7 @@ async fn add(context: &Context, args: &AddArgs) -> Result<(), Failure> {
         return Err(Failure::usage("a user needs a role")
             .remedy("add --role reader, creator, writer or admin"));
     }
-    let hash = hashed(&opened, args.password_stdin)?;
+    let hash = hashed(&opened, args.password_stdin).await?;
     put(
         context,
         &opened.session,
@@ -230,14 +251,8 @@ async fn add(context: &Context, args: &AddArgs) -> Result<(), Failure> {
 
 async fn set(context: &Context, args: &SetArgs) -> Result<(), Failure> {
     let opened = open(context, None).await?;
-    let mut user = find(&opened, &args.name).await?.ok_or_else(|| {
-        Failure::new(
-            ErrorKind::NotFound,
-            format!("there is no user {}", args.name),
-        )
-        .at(opened.path.display())
-        .remedy("`artifact user ls` lists the users")
-    })?;
+    let user = find(&opened, &args.name).await?;
+    let mut user = user.ok_or_else(|| no_user(&opened, &args.name))?;
     let grants = args.grants.grants();
     let new_password = args.password || args.password_stdin;
     if grants.is_empty() && !new_password {
@@ -248,9 +263,15 @@ async fn set(context: &Context, args: &SetArgs) -> Result<(), Failure> {
         user.grants = grants;
     }
     if new_password {
-        user.password = hashed(&opened, args.password_stdin)?;
+        user.password = hashed(&opened, args.password_stdin).await?;
     }
     put(context, &opened.session, &args.name, user, "changed").await
+}
+
+fn no_user(opened: &Opened, name: &UserName) -> Failure {
+    Failure::new(ErrorKind::NotFound, format!("there is no user {name}"))
+        .at(opened.path.display())
+        .remedy("`artifact user ls` lists the users")
 }
 
 async fn ls(context: &Context) -> Result<(), Failure> {
@@ -290,9 +311,11 @@ async fn find(opened: &Opened, name: &UserName) -> Result<Option<User>, Failure>
     Ok(found.map(|(user, _)| user))
 }
 
-fn hashed(opened: &Opened, from_stdin: bool) -> Result<String, Failure> {
-    let password = password::ask(from_stdin)?;
+async fn hashed(opened: &Opened, from_stdin: bool) -> Result<String, Failure> {
+    let password = password::ask(from_stdin).await?;
     let rng = &opened.session.registry().parts().rng;
-    hash_password(&password, &**rng)
-        .map_err(|error| Failure::of(ErrorKind::InvalidArgument, &error))
+    hash_password(&password, &**rng).map_err(|error| {
+        Failure::of(ErrorKind::InvalidArgument, &error)
+            .remedy("give one on standard input or on the terminal")
+    })
 }
