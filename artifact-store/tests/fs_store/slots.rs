@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::FileExt as _, os::unix::fs::MetadataExt as _};
 
-use artifact_core::{BlobStore as _, ByteRange, UploadHint};
+use artifact_core::{BlobStore as _, ByteRange, StoreError, UploadHint};
 use bytes::Bytes;
 
 use crate::kit::{ID, Place, assert_held, begin, collect, commit, get, list, put, random};
@@ -130,6 +130,35 @@ async fn a_blob_that_outgrows_its_slot_keeps_its_key() {
     drop(writer);
     assert!(!one.is_held(&ID, &key).await.unwrap());
     assert!(list(&one).await.is_empty());
+}
+
+/// F9, F11: a slot whose bytes are gone when they are to move is an error, never a shorter blob.
+#[tokio::test]
+async fn f11_a_slot_that_was_cut_is_not_outgrown() {
+    let place = Place::new();
+    let store = place.open();
+    let bytes = random(700_000);
+    let mut writer = begin(&store, 500_000).await;
+    let key = writer.key().clone();
+    // The second batch drives the first one into the slot.
+    for chunk in [0..200_000, 200_000..400_000] {
+        writer.write(bytes.slice(chunk)).await.unwrap();
+    }
+    let segment = fs::OpenOptions::new()
+        .write(true)
+        .open(place.path(&key))
+        .unwrap();
+    let length = segment.metadata().unwrap().len();
+    segment.set_len(length - 1).unwrap();
+    let moved = writer.write(bytes.slice(400_000..)).await;
+    assert!(
+        matches!(&moved, Err(StoreError::Corrupt { key: of }) if *of == key),
+        "{moved:?}"
+    );
+    assert!(writer.write(bytes.slice(400_000..)).await.is_err());
+    assert!(commit(writer, &bytes).await.is_err());
+    assert!(get(&store, &key).await.is_none() && place.names("staging").is_empty());
+    assert!(list(&store).await.is_empty());
 }
 
 /// A suspended slot goes on in a file of its own; until that is suspended or committed, the slot is

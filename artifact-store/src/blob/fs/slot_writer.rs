@@ -100,7 +100,11 @@ impl SlotWriter {
         let mut open = self.take()?;
         let work = move |shared: &Arc<Shared>| {
             let staged = Staged::spill(shared, open.slot().spill(), open.lock())?;
-            open.copy_to(staged.file(), in_slot).map_err(failed)?;
+            if !open.copy_to(staged.file(), in_slot).map_err(failed)? {
+                // Somebody cut the segment: what was taken in is not all there any more.
+                let key = open.slot().key();
+                return Err(StoreError::Corrupt { key });
+            }
             for batch in batches {
                 batch.write(staged.file(), 0).map_err(failed)?;
             }
