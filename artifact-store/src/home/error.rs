@@ -25,6 +25,12 @@ pub enum HomeError {
         /// The directory.
         path: PathBuf,
     },
+    /// A rebuild was cut off, and can only be ended where the directory can be written.
+    #[error("a rebuild of the index of {} was cut off: open it once where it can be written", .path.display())]
+    CutOff {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The file system lacks what a registry stands on.
     #[error("{} cannot hold a registry: its file system fails at {check}", .path.display())]
     FileSystemFails {
@@ -234,6 +240,7 @@ impl HomeError {
             Self::FileSystemFails { .. } | Self::FileSystemRefused { .. } | Self::Format { .. } => {
                 ErrorKind::Unsupported
             }
+            Self::CutOff { .. } => ErrorKind::Unavailable,
             Self::InUse { .. } => ErrorKind::InUse,
             Self::Index { source, .. } => index_kind(source),
             Self::IndexOpen { source, .. } => match source {
@@ -253,7 +260,7 @@ impl HomeError {
             Self::NotFound { .. } => ErrorKind::NotFound,
             Self::ReadOnly { .. } => ErrorKind::ReadOnly,
             Self::Settings { .. } => ErrorKind::InvalidArgument,
-            Self::Store { .. } => ErrorKind::Backend,
+            Self::Store { source, .. } => store_kind(source),
             Self::WrongProcess { .. } => ErrorKind::WrongProcess,
             Self::JournalBehind { .. } | Self::WrongRegistry { .. } => ErrorKind::Conflict,
         }
@@ -324,6 +331,17 @@ const fn index_kind(error: &IndexError) -> ErrorKind {
         IndexError::NoSpace { .. } => ErrorKind::NoSpace,
         IndexError::Poisoned { .. } | IndexError::ReadOnly { .. } => ErrorKind::ReadOnly,
         IndexError::Unavailable { .. } => ErrorKind::Unavailable,
+        _ => ErrorKind::Backend,
+    }
+}
+
+const fn store_kind(error: &StoreError) -> ErrorKind {
+    match error {
+        StoreError::Corrupt { .. } => ErrorKind::Corrupt,
+        StoreError::Held { .. } => ErrorKind::Busy,
+        StoreError::NoSpace { .. } => ErrorKind::NoSpace,
+        StoreError::Poisoned { .. } | StoreError::ReadOnly { .. } => ErrorKind::ReadOnly,
+        StoreError::Unavailable { .. } => ErrorKind::Unavailable,
         _ => ErrorKind::Backend,
     }
 }

@@ -41,6 +41,12 @@ impl Layout {
         self.root.join("index.db.new")
     }
 
+    /// What a rebuilt index is called from when it is whole until it has taken the place of the other:
+    /// who finds it ends what a crash has cut off.
+    pub(super) fn index_ready(&self) -> PathBuf {
+        self.root.join("index.db.ready")
+    }
+
     /// Where the index goes that was replaced.
     pub(super) fn index_replaced(&self) -> PathBuf {
         self.root.join("index.db.replaced")

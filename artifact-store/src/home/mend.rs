@@ -1,4 +1,5 @@
-//! What is done once where a directory is a copy, or its index is behind the journal.
+//! What is done once where a directory is a copy, its index is behind the journal, or a rebuild was cut
+//! off.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -12,6 +13,7 @@ use super::{
     options::OpenOptions,
     place::{is_copy, mark_place, place},
     rebuild::{self, Rebuilt},
+    replace::swap,
     replay, seat,
     settings::Manifesto,
 };
@@ -43,6 +45,7 @@ pub(super) async fn mend(
         Err(HomeError::Open { .. }) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
+    swap(layout)?;
     let copied = is_copy(layout)?;
     let index = match open_index(layout, options, Access::ReadWrite, None) {
         Ok(index) => index,

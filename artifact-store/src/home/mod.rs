@@ -21,6 +21,7 @@ mod place;
 mod probe;
 mod purges;
 mod rebuild;
+mod replace;
 mod replay;
 mod room;
 mod seat;

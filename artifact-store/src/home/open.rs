@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use artifact_core::{IndexError, ManifestIndex as _, SpawnExt as _};
+use artifact_core::{ErrorKind, IndexError, ManifestIndex as _, SpawnExt as _};
 
 use super::{
     error::HomeError,
@@ -19,6 +19,7 @@ use super::{
     parts::{Parts, Writing},
     place::is_copy,
     probe,
+    replace::is_ready,
     room::Room,
     seat::{self, Seat},
     settings::Manifesto,
@@ -33,7 +34,8 @@ impl Home {
     /// Opens the registry in a directory, to read and write.
     ///
     /// It takes constant time, but for the first open of a copy, whose index is checked, and of an
-    /// index that is behind the journal, which gets what it lacks.
+    /// index that is behind the journal, which gets what it lacks. On a disk without any room it gives
+    /// the reserve up: what frees room must not find the door shut.
     ///
     /// # Errors
     /// [`HomeError`], with the remedy. Nothing is changed by an open that fails before it mended
@@ -41,6 +43,23 @@ impl Home {
     pub async fn open(path: &Path, options: OpenOptions) -> Result<Self, HomeError> {
         let layout = find(path)?;
         let manifesto = read_settings(&layout)?;
+        match Self::open_once(&layout, &manifesto, &options).await {
+            Err(error) if error.kind() == ErrorKind::NoSpace => {
+                let room = room(&layout, &manifesto);
+                if !matches!(room.give_up(), Ok(true)) {
+                    return Err(error);
+                }
+                Self::open_once(&layout, &manifesto, &options).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_once(
+        layout: &Layout,
+        manifesto: &Manifesto,
+        options: &OpenOptions,
+    ) -> Result<Self, HomeError> {
         let mut notes = Vec::new();
         notes.extend(probe::judge(
             layout.root(),
@@ -48,13 +67,13 @@ impl Home {
         )?);
         notes.extend(permissions(layout.root())?);
         for _ in 0..TRIES {
-            let seat = Seat::take(&layout)?;
+            let seat = Seat::take(layout)?;
             let mut shared = seat.shared().await;
             let parts = shared.as_ref().and_then(Weak::upgrade);
             if let Some(Ok(parts)) = parts.map(Arc::downcast::<Parts>) {
                 return Ok(Self::new(parts, notes));
             }
-            let opened = open_parts(&layout, &manifesto, &options, &seat, &mut notes).await?;
+            let opened = open_parts(layout, manifesto, options, &seat, &mut notes).await?;
             if let Some(parts) = opened {
                 let any: Arc<dyn Any + Send + Sync> = Arc::<Parts>::clone(&parts);
                 *shared = Some(Arc::downgrade(&any));
@@ -63,7 +82,7 @@ impl Home {
             // Nobody may have it open meanwhile, not even this handle.
             drop(shared);
             drop(seat);
-            notes.extend(mend::mend(&layout, &manifesto, &options).await?);
+            notes.extend(mend::mend(layout, manifesto, options).await?);
         }
         Err(HomeError::Unmended {
             path: layout.root().to_owned(),
@@ -92,6 +111,10 @@ impl Home {
             refuse_unsettled(&layout)?;
             None
         };
+        if is_ready(&layout)? {
+            let path = layout.root().to_owned();
+            return Err(HomeError::CutOff { path });
+        }
         let access = if seat.is_some() {
             Access::ReadOnly
         } else {
@@ -124,6 +147,10 @@ async fn open_parts(
     notes: &mut Vec<Note>,
 ) -> Result<Option<Arc<Parts>>, HomeError> {
     let root = layout.root();
+    // With the lock, which excludes who rebuilds: what is there was cut off.
+    if is_ready(layout)? {
+        return Ok(None);
+    }
     let vfs = Arc::clone(&options.vfs);
     let journal = Journal::with_limit(vfs, layout.journal(), options.journal_file);
     let journal = Arc::new(journal.map_err(HomeError::journal(root))?);
@@ -183,14 +210,17 @@ async fn open_parts(
     })))
 }
 
+fn room(layout: &Layout, manifesto: &Manifesto) -> Room {
+    Room::new(layout.root(), layout.reserve(), manifesto.settings.min_free)
+}
+
 async fn writing(
     layout: &Layout,
     manifesto: &Manifesto,
     options: &OpenOptions,
     journal: Arc<Journal>,
 ) -> Result<Writing, HomeError> {
-    let min_free = manifesto.settings.min_free;
-    let room = Arc::new(Room::new(layout.root(), layout.reserve(), min_free));
+    let room = Arc::new(room(layout, manifesto));
     let upkeep = Upkeep::new(
         Arc::clone(&options.vfs),
         Arc::clone(&options.spawn),

@@ -1,23 +1,25 @@
 //! An index made anew from the journal.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use artifact_core::{Digest, Epoch, Identity, ManifestIndex as _, Revision};
+use artifact_core::{Digest, Epoch, ErrorKind, Identity, ManifestIndex as _, Revision};
 
 use super::{
     error::HomeError,
     home::Home,
-    layout::{Layout, absent, index_files},
+    layout::Layout,
     open_parts::{
         check_registry, fill_journal, find, open_index, open_index_at, open_store, read_settings,
     },
     options::OpenOptions,
     place::{mark_place, place},
-    replay, seat,
+    replace::{remove_index, replace, swap},
+    replay,
+    room::Room,
+    seat,
     settings::Manifesto,
     verify::{self, Verified},
 };
@@ -27,7 +29,6 @@ use crate::{
         options::{Access, NewIndex},
     },
     journal::Journal,
-    sys::file_io,
 };
 
 /// What a rebuild of an index came to.
@@ -72,7 +73,7 @@ impl Home {
     ///
     /// # Errors
     /// [`HomeError::Open`] while anybody has the registry open, [`HomeError::JournalBehind`], and
-    /// where something fails: then the index is as it was.
+    /// where something fails: then the index is as it was. A full disk gets the reserve first.
     pub async fn rebuild_index(
         path: &Path,
         options: OpenOptions,
@@ -81,19 +82,51 @@ impl Home {
         let layout = find(path)?;
         let manifesto = read_settings(&layout)?;
         let alone = seat::take_alone(&layout)?;
+        swap(&layout)?;
         if !force {
             keep_more(&layout, &manifesto, &options).await?;
         }
-        let rebuilt = rebuild(&layout, &manifesto, &options, true).await?;
+        let rebuilt = match rebuild(&layout, &manifesto, &options, true).await {
+            Err(error) if error.kind() == ErrorKind::NoSpace && give_up(&layout, &manifesto)? => {
+                rebuild(&layout, &manifesto, &options, true).await?
+            }
+            done => done?,
+        };
         mark_place(&layout)?;
         drop(alone);
         Ok(rebuilt)
     }
 }
 
+/// Gives the reserve up; `false` when there is none.
+fn give_up(layout: &Layout, manifesto: &Manifesto) -> Result<bool, HomeError> {
+    let room = Room::new(layout.root(), layout.reserve(), manifesto.settings.min_free);
+    room.give_up()
+        .map_err(HomeError::io("remove", &layout.reserve()))
+}
+
 /// Makes the index anew. The caller has the directory alone. Unless `verify`, blobs are hashed only
 /// at their first read, and nothing is adopted or freed.
 pub(super) async fn rebuild(
+    layout: &Layout,
+    manifesto: &Manifesto,
+    options: &OpenOptions,
+    verify: bool,
+) -> Result<Rebuilt, HomeError> {
+    match make(layout, manifesto, options, verify).await {
+        Ok(rebuilt) => {
+            replace(layout)?;
+            Ok(rebuilt)
+        }
+        Err(error) => {
+            // Nothing of it is worth its room; what stays, the next rebuild removes.
+            let _removed = remove_index(&layout.index_rebuilt());
+            Err(error)
+        }
+    }
+}
+
+async fn make(
     layout: &Layout,
     manifesto: &Manifesto,
     options: &OpenOptions,
@@ -137,9 +170,10 @@ pub(super) async fn rebuild(
     let remembered = index.remember_directory(here.device, here.inode).await;
     remembered.map_err(&failed)?;
     let revision = index.head().await.map_err(&failed)?.revision;
+    // Closing does this, too, and does not tell where it fails.
+    index.checkpoint(0).await.map_err(&failed)?;
     index.close().await.map_err(&failed)?;
     journal.sync().map_err(HomeError::journal(root))?;
-    replace(layout)?;
     Ok(Rebuilt {
         revision,
         epoch,
@@ -234,29 +268,4 @@ fn next_epoch(
         newest = newest.max(found.epoch.get());
     }
     Ok(Epoch::new(newest + 1))
-}
-
-/// Puts the index that was rebuilt in the place of the other. A crash in between leaves no index, and
-/// a rebuild makes it again.
-fn replace(layout: &Layout) -> Result<(), HomeError> {
-    let root = layout.root();
-    let (index, old) = (layout.index(), layout.index_replaced());
-    remove_index(&old)?;
-    let swap = || {
-        // With its WAL, which would be taken for that of the new one.
-        for (from, to) in index_files(&index).iter().zip(index_files(&old)).rev() {
-            absent(fs::rename(from, to))?;
-        }
-        file_io::sync_directory(root)?;
-        fs::rename(layout.index_rebuilt(), &index)?;
-        file_io::sync_directory(root)
-    };
-    swap().map_err(HomeError::io("replace", &index))
-}
-
-fn remove_index(path: &Path) -> Result<(), HomeError> {
-    for file in index_files(path) {
-        absent(fs::remove_file(&file)).map_err(HomeError::io("remove", &file))?;
-    }
-    Ok(())
 }

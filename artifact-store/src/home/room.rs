@@ -6,6 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use super::layout::absent;
 use crate::sys::{lock::open_file, space};
 
 /// The length of the reserve, in bytes.
@@ -87,12 +88,11 @@ impl Room {
         if !self.has(self.min_free.saturating_add(RESERVE)) {
             return Ok(false);
         }
-        let file = open_file(&self.reserve)?;
-        match space::allocate(&file, RESERVE) {
+        match open_file(&self.reserve).and_then(|file| space::allocate(&file, RESERVE)) {
             Ok(()) => Ok(true),
             Err(error) => {
                 // Others were quicker to take the room: then it is theirs.
-                fs::remove_file(&self.reserve)?;
+                absent(fs::remove_file(&self.reserve))?;
                 match error.kind() {
                     io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Ok(false),
                     _ => Err(error),

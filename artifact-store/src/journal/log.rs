@@ -159,6 +159,17 @@ impl Journal {
         Ok(())
     }
 
+    /// Refuses to go on after a sync has failed: what the files hold is not known then (I21).
+    ///
+    /// # Errors
+    /// [`JournalError::Poisoned`].
+    pub fn check_sound(&self) -> Result<(), JournalError> {
+        if self.inner.state.lock().poisoned {
+            return Err(JournalError::Poisoned);
+        }
+        Ok(())
+    }
+
     /// Makes durable what this process has appended.
     ///
     /// # Errors
@@ -348,7 +359,11 @@ impl Inner {
             base: None,
         };
         let path = files::path(&self.directory, number);
-        let (file, length) = Staged::begin(&*self.vfs, path, &header)?.finish()?;
+        let finished = Staged::begin(&*self.vfs, path, &header)?.finish();
+        let (file, length) = finished.inspect_err(|error| {
+            // A full disk is told before anything is acknowledged; another failure may be a sync's.
+            state.poisoned |= !error.is_no_space();
+        })?;
         state.newest = Some(Newest {
             number,
             file,

@@ -3,20 +3,22 @@
 use std::{
     ffi::OsString,
     fmt::Write as _,
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use artifact_core::{Epoch, Identity, IndexError, RegistryId};
-use rusqlite::{Connection, OpenFlags, types::FromSql};
+use rusqlite::{Connection, ErrorCode, OpenFlags, types::FromSql};
 
 use super::{
     codec::Raw,
-    failure::{corrupt, of_sql},
+    failure::{corrupt, is_no_space, of_io, of_sql},
     options::OpenError,
     schema,
     statement::run,
 };
+use crate::sys::file_io;
 
 /// The oldest SQLite that is safe: before it, checkpoints of several processes could corrupt a WAL.
 const OLDEST: i32 = 3_051_003;
@@ -49,6 +51,10 @@ pub(super) enum Purpose {
 
 /// Opens a connection to an index that is there.
 pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, OpenError> {
+    connect(path, purpose).map_err(|error| with_cause(error, path))
+}
+
+fn connect(path: &Path, purpose: Purpose) -> Result<Connection, OpenError> {
     check_library()?;
     let conn = if purpose == Purpose::Immutable {
         refuse_wal(path)?;
@@ -74,12 +80,24 @@ pub(super) fn create(
     page_size: u32,
 ) -> Result<(), OpenError> {
     check_library()?;
-    if path.try_exists().unwrap_or(true) {
-        return Err(OpenError::Exists { path: path.into() });
+    match make_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(OpenError::Exists { path: path.into() });
+        }
+        made => made.map_err(|error| of_io(error, "creating the index"))?,
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let filled = fill(path, registry, epoch, page_size);
+    filled.map_err(|error| with_cause(error, path))
+}
+
+/// Makes the empty file of an index. SQLite would, too, for others to read and without a word of why it
+/// cannot.
+pub(super) fn make_file(path: &Path) -> io::Result<()> {
+    file_io::create_new(path, 0o600).map(drop)
+}
+
+fn fill(path: &Path, registry: RegistryId, epoch: Epoch, page_size: u32) -> Result<(), OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)
         .map_err(|error| of_sql(error, "creating the index"))?;
     // What only the making of the file decides.
@@ -127,6 +145,33 @@ fn check_library() -> Result<(), OpenError> {
         });
     }
     Ok(())
+}
+
+/// Returns an error that tells of a full disk where SQLite only says that it cannot open a file: those
+/// beside the index it makes as it needs them.
+fn with_cause(error: OpenError, path: &Path) -> OpenError {
+    let OpenError::Index(IndexError::Backend {
+        operation, source, ..
+    }) = &error
+    else {
+        return error;
+    };
+    let code = source
+        .downcast_ref::<rusqlite::Error>()
+        .and_then(rusqlite::Error::sqlite_error_code);
+    if code != Some(ErrorCode::CannotOpen) {
+        return error;
+    }
+    let tried = beside(path, "-room");
+    match make_file(&tried) {
+        Err(full) if is_no_space(&full) => of_io(full, operation).into(),
+        Ok(()) => {
+            // Nothing was to be learned from it.
+            let _removed = std::fs::remove_file(tried);
+            error
+        }
+        Err(_) => error,
+    }
 }
 
 /// Refuses what is no index, and what a newer program made, before anything is changed (I25).

@@ -1,5 +1,7 @@
 //! How the work inside fails, and what the callers of the contract are told of it.
 
+use std::io;
+
 use artifact_core::{BoxError, Conflict, IndexError};
 use rusqlite::{Error as SqlError, ErrorCode, ffi};
 
@@ -89,7 +91,24 @@ pub(super) fn of_sql(error: SqlError, operation: &'static str) -> IndexError {
     }
 }
 
-fn no_space(error: SqlError, operation: &'static str) -> IndexError {
+/// Returns the contract's error for one of the operating system's.
+pub(super) fn of_io(error: io::Error, operation: &'static str) -> IndexError {
+    if is_no_space(&error) {
+        no_space(error, operation)
+    } else {
+        backend(operation, error)
+    }
+}
+
+/// Says whether no space is left.
+pub(super) fn is_no_space(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::QuotaExceeded | io::ErrorKind::StorageFull
+    )
+}
+
+fn no_space(error: impl Into<BoxError>, operation: &'static str) -> IndexError {
     IndexError::NoSpace {
         backend: BACKEND,
         operation,

@@ -15,8 +15,10 @@ use crate::journal::{Journal, JournalEntry, JournalError};
 /// How many entries are read at once: they hold manifests.
 const CHUNK: NonZeroU32 = NonZeroU32::new(16).expect("16 is not 0");
 
-/// Appends to the journal what it has not got yet, up to the newest revision.
+/// Appends to the journal what it has not got yet, up to the newest revision. After one of its syncs has
+/// failed nothing more is committed, also where it lacks nothing.
 pub(super) fn fill_gap(conn: &Connection, journal: &Journal, head: Revision) -> Outcome<()> {
+    journal.check_sound().map_err(of_journal)?;
     let last = journal.last().map_err(of_journal)?;
     if last > head {
         // Revisions that the journal has already would be made a second time, as others.

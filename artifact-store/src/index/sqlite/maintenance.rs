@@ -14,7 +14,8 @@ use rusqlite::{
 use super::{
     check,
     codec::Raw,
-    failure::{Failure, Outcome, backend, corrupt, of_sql},
+    connection::make_file,
+    failure::{Failure, Outcome, corrupt, of_io, of_sql},
     index::SqliteIndex,
     replay::replay,
     state::revisions,
@@ -133,28 +134,40 @@ impl SqliteIndex {
         self.writer()?.work(Box::new(work)).await.map(drop)
     }
 
-    /// Moves what is committed from the WAL into the file of the index, as far as readers let it, and
-    /// gives back to the system at most so many pages that are free.
+    /// Gives back to the system at most so many pages that are free; the file gets shorter when that
+    /// is moved into it.
     ///
     /// # Errors
-    /// Where the backend fails.
-    pub async fn checkpoint(&self, free_pages: u32) -> Result<(), IndexError> {
+    /// As a change.
+    pub async fn give_back(&self, pages: u32) -> Result<(), IndexError> {
         // To SQLite no pages would mean all.
-        if free_pages > 0 {
-            let vacuum = move |conn: &Connection| {
-                // It frees a page a step.
-                let sql = format!("PRAGMA incremental_vacuum({free_pages})");
-                all(conn, &sql, [], |_| Ok(()))?;
-                Ok(0)
-            };
-            self.writer()?.work(Box::new(vacuum)).await?;
+        if pages == 0 {
+            return Ok(());
         }
+        let vacuum = move |conn: &Connection| {
+            // It frees a page a step.
+            let sql = format!("PRAGMA incremental_vacuum({pages})");
+            all(conn, &sql, [], |_| Ok(()))?;
+            Ok(0)
+        };
+        self.writer()?.work(Box::new(vacuum)).await.map(drop)
+    }
+
+    /// Moves what is committed from the WAL into the file of the index, and gives back to the system at
+    /// most so many pages that are free. The WAL is empty then: what was deleted is in no file.
+    ///
+    /// # Errors
+    /// [`IndexError::Busy`] where somebody read or wrote for too long; and where the backend fails.
+    pub async fn checkpoint(&self, free_pages: u32) -> Result<(), IndexError> {
+        self.give_back(free_pages).await?;
         let index = self.clone();
         self.blocking("a checkpoint", move || {
             index.alone("a checkpoint", |conn| {
                 let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-                one(conn, sql, [], |row| row.get::<_, i64>(0))?;
-                Ok(())
+                match one(conn, sql, [], |row| row.get::<_, i64>(0))? {
+                    Some(0) => Ok(()),
+                    _ => Err(IndexError::Busy.into()),
+                }
             })
         })
         .await
@@ -188,13 +201,9 @@ impl SqliteIndex {
 }
 
 fn copy(from: &Connection, to: &Path) -> Outcome<Head> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    if to.try_exists().unwrap_or(true) {
-        let text = format!("{} is there already", to.display());
-        return Err(backend("copying the index", text).into());
-    }
+    const OPERATION: &str = "copying the index";
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    make_file(to).map_err(|error| of_io(error, OPERATION))?;
     let mut target = Connection::open_with_flags(to, flags)?;
     target.execute_batch("PRAGMA synchronous = FULL")?;
     // All pages in one step: between two, a writer would make it begin again.
