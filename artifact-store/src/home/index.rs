@@ -17,7 +17,7 @@ use super::parts::{Parts, Writing};
 /// seat.
 ///
 /// Where the disk is nearly full it takes nothing more in, and what makes room finds room: that is
-/// what the reserve is for. After a purge the journal forgets the bytes, too.
+/// what the reserve is for. After a purge the other files forget the bytes, too.
 #[derive(Debug)]
 pub(super) struct HomeIndex {
     parts: Arc<Parts>,
@@ -68,6 +68,19 @@ fn refuse(writing: &Writing, operation: &'static str) -> Result<(), IndexError> 
     })
 }
 
+/// Says whether a change was certainly not made: after another failure the feed tells, once the index
+/// was opened again.
+const fn was_refused(error: &IndexError) -> bool {
+    matches!(
+        error,
+        IndexError::Busy
+            | IndexError::Conflict(_)
+            | IndexError::NoSpace { .. }
+            | IndexError::ReadOnly { .. }
+            | IndexError::StaleEpoch { .. }
+    )
+}
+
 /// Says whether a change brings bytes, which the index then holds.
 const fn takes_room(change: &Change) -> bool {
     matches!(
@@ -100,9 +113,22 @@ impl ManifestIndex for HomeIndex {
         } else {
             let head = self.parts.index.head().await?.revision;
             let intent = writing.upkeep.intend_purge(head, purged).await?;
-            let committed = self.apply_or_make_room(writing, changes).await;
-            writing.upkeep.end_purge(intent, committed.is_ok()).await;
-            committed?
+            match self.apply_or_make_room(writing, changes).await {
+                Ok(committed) => {
+                    let at = committed.revision;
+                    writing
+                        .upkeep
+                        .end_purge(&self.parts.index, intent, at)
+                        .await;
+                    committed
+                }
+                Err(error) => {
+                    if was_refused(&error) {
+                        intent.end();
+                    }
+                    return Err(error);
+                }
+            }
         };
         if frees {
             writing.upkeep.restore_reserve().await;
@@ -124,7 +150,7 @@ impl ManifestIndex for HomeIndex {
             done => done?,
         };
         if prunes {
-            writing.upkeep.compact_soon(self.parts.index.clone());
+            writing.upkeep.tidy_soon(self.parts.index.clone());
         }
         Ok(noted)
     }

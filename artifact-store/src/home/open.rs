@@ -196,7 +196,7 @@ async fn open_parts(
     if writing.room.misses_reserve() {
         notes.push(Note::ReserveMissing);
     }
-    writing.upkeep.end_left_purges(index.clone());
+    writing.upkeep.end_left_purges_soon(index.clone());
     Ok(Some(Arc::new(Parts {
         layout: layout.clone(),
         settings: manifesto.settings.clone(),
@@ -226,7 +226,7 @@ async fn writing(
         Arc::clone(&options.spawn),
         Arc::clone(&options.rng),
         journal,
-        layout.writer_lock(),
+        layout.clone(),
         Arc::clone(&room),
     );
     let reserve = Arc::clone(&room);

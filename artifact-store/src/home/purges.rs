@@ -1,12 +1,19 @@
 //! Purges that are under way: a file for each, so that a crash leaves no bytes behind unnoticed.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use artifact_core::{Digest, Revision};
 use serde::{Deserialize, Serialize};
 
 use super::{error::HomeError, layout::FILE_MODE};
-use crate::vfs::{OpenMode, Vfs};
+use crate::{
+    sys::lock::Hold,
+    vfs::{OpenMode, Vfs, VfsError, VfsFile},
+};
 
 const PREFIX: &str = "purge-";
 /// The longest file that is read, in bytes.
@@ -19,10 +26,31 @@ pub(super) struct Purges {
     directory: PathBuf,
 }
 
+/// A purge that was recorded. As long as this lives, nobody else ends it.
+#[derive(Debug)]
+pub(super) struct Intent {
+    /// The newest revision before it.
+    pub(super) after: Revision,
+    /// What is to go.
+    pub(super) digests: Vec<Digest>,
+    path: PathBuf,
+    vfs: Arc<dyn Vfs>,
+    /// Its lock ends when it is closed.
+    _file: Box<dyn VfsFile>,
+}
+
 #[derive(Deserialize, Serialize)]
 struct Recorded {
     after: Revision,
     digests: Vec<Digest>,
+}
+
+impl Intent {
+    /// Ends it: there is nothing left to do.
+    pub(super) fn end(self) {
+        // What stays is done again, and changes nothing then.
+        let _ended = self.vfs.unlink(&self.path);
+    }
 }
 
 impl Purges {
@@ -31,29 +59,48 @@ impl Purges {
         Self { vfs, directory }
     }
 
-    /// Records, durably, that content is to be purged at a revision after `after`.
+    /// Records, durably, that content is to be purged at a revision after `after`; `None` where
+    /// somebody has taken the file for one that was cut off, so that another name is needed.
     pub(super) fn intend(
         &self,
         name: &str,
         after: Revision,
-        digests: &[Digest],
-    ) -> Result<PathBuf, HomeError> {
+        digests: Vec<Digest>,
+    ) -> Result<Option<Intent>, HomeError> {
         let path = self.directory.join(format!("{PREFIX}{name}"));
-        let recorded = Recorded {
-            after,
-            digests: digests.to_vec(),
-        };
+        let recorded = Recorded { after, digests };
         let text = serde_json::to_vec(&recorded)
             .map_err(|error| HomeError::io("record a purge in", &path)(error.into()))?;
         let file = self.vfs.create(&path, FILE_MODE)?;
-        file.write_at(&text, 0)?;
-        file.sync_data()?;
-        self.vfs.sync_directory(&self.directory)?;
-        Ok(path)
+        match self.write(&path, &*file, &text) {
+            Ok(true) => Ok(Some(Intent {
+                after,
+                digests: recorded.digests,
+                path,
+                vfs: Arc::clone(&self.vfs),
+                _file: file,
+            })),
+            Ok(false) => Ok(None),
+            Err(error) => {
+                // A part of it says nothing, and takes room.
+                let _removed = self.vfs.unlink(&path);
+                Err(error.into())
+            }
+        }
     }
 
-    /// Returns what was recorded and not ended.
-    pub(super) fn left(&self) -> Result<Vec<(PathBuf, Revision, Vec<Digest>)>, HomeError> {
+    fn write(&self, path: &Path, file: &dyn VfsFile, text: &[u8]) -> Result<bool, VfsError> {
+        if !self.hold(path, file)? {
+            return Ok(false);
+        }
+        file.write_at(text, 0)?;
+        file.sync_data()?;
+        self.vfs.sync_directory(&self.directory)?;
+        Ok(true)
+    }
+
+    /// Returns what was recorded and not ended, but for what others are about to end.
+    pub(super) fn left(&self) -> Result<Vec<Intent>, HomeError> {
         let mut left = Vec::new();
         for entry in self.vfs.list(&self.directory)? {
             let name = entry?.name;
@@ -61,9 +108,21 @@ impl Purges {
                 continue;
             }
             let path = self.directory.join(name);
+            let Some(file) = self.vfs.open(&path, OpenMode::Write)? else {
+                continue;
+            };
+            if !self.hold(&path, &*file)? {
+                continue;
+            }
             // One that a crash cut off was never begun.
-            match self.read(&path)? {
-                Some(Recorded { after, digests }) => left.push((path, after, digests)),
+            match read(&*file)? {
+                Some(Recorded { after, digests }) => left.push(Intent {
+                    after,
+                    digests,
+                    path,
+                    vfs: Arc::clone(&self.vfs),
+                    _file: file,
+                }),
                 None => {
                     self.vfs.unlink(&path)?;
                 }
@@ -72,21 +131,32 @@ impl Purges {
         Ok(left)
     }
 
-    fn read(&self, path: &std::path::Path) -> Result<Option<Recorded>, HomeError> {
-        let Some(file) = self.vfs.open(path, OpenMode::Read)? else {
-            return Ok(None);
-        };
-        let length = file.metadata()?.size.min(LENGTH_MAX);
-        let mut text = vec![0; usize::try_from(length).unwrap_or(0)];
-        let mut read = 0;
-        while let Some(rest) = text.get_mut(read..).filter(|rest| !rest.is_empty()) {
-            match file.read_at(rest, read as u64)? {
-                0 => break,
-                length => read += length,
-            }
+    /// Takes the lock of a record; `false` where somebody else has it, or had it and removed the file.
+    fn hold(&self, path: &Path, file: &dyn VfsFile) -> Result<bool, VfsError> {
+        if !file.try_lock(Hold::Exclusive)? {
+            return Ok(false);
         }
-        Ok(serde_json::from_slice(text.get(..read).unwrap_or_default()).ok())
+        let named = self.vfs.metadata(path)?.map(|found| found.inode);
+        Ok(named == Some(file.metadata()?.inode))
     }
+}
+
+fn read(file: &dyn VfsFile) -> Result<Option<Recorded>, VfsError> {
+    let length = file.metadata()?.size.min(LENGTH_MAX);
+    let mut text = vec![0; usize::try_from(length).unwrap_or(0)];
+    let mut read = 0;
+    while let Some(rest) = text.get_mut(read..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, read as u64)? {
+            0 => break,
+            length => read += length,
+        }
+    }
+    Ok(serde_json::from_slice(text.get(..read).unwrap_or_default()).ok())
+}
+
+/// Returns the failure of who found no name for a record.
+pub(super) fn no_name(directory: &Path) -> HomeError {
+    HomeError::io("record a purge in", directory)(io::ErrorKind::ResourceBusy.into())
 }
 
 #[cfg(test)]
@@ -99,13 +169,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let purges = Purges::new(Arc::new(RealVfs::new()), dir.path().to_owned());
         let digest: Digest = format!("sha256:{:064x}", 5).parse().unwrap();
-        let path = purges.intend("a", Revision::new(4), &[digest]).unwrap();
+        let four = Revision::new(4);
+        let intent = purges.intend("a", four, vec![digest]).unwrap().unwrap();
         std::fs::write(dir.path().join("purge-torn"), r#"{"after":4,"dig"#).unwrap();
         std::fs::write(dir.path().join("0000000001.journal"), "x").unwrap();
-        let expected = vec![(path.clone(), Revision::new(4), vec![digest])];
-        assert_eq!(purges.left().unwrap(), expected);
-        assert!(!dir.path().join("purge-torn").exists());
-        std::fs::remove_file(path).unwrap();
+        // Who recorded it is at it still.
         assert!(purges.left().unwrap().is_empty());
+        assert!(!dir.path().join("purge-torn").exists());
+        drop(intent);
+        let mut left = purges.left().unwrap();
+        let found = left.pop().unwrap();
+        assert_eq!((found.after, &*found.digests), (four, &[digest][..]));
+        assert!(left.is_empty() && purges.left().unwrap().is_empty());
+        found.end();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

@@ -1,8 +1,7 @@
-//! What is done beside commits: the reserve, and the journal's rewriting.
+//! What is done beside commits: the reserve, purges, and the journal's rewriting.
 
 use std::{
     num::NonZeroU32,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,11 +11,17 @@ use std::{
 };
 
 use artifact_core::{
-    Digest, Event, IndexError, ManifestIndex as _, Revision, Rng, Spawn, SpawnExt as _,
+    Digest, ErrorKind, Event, IndexError, ManifestIndex as _, Revision, Rng, Spawn, SpawnExt as _,
 };
 use futures::FutureExt as _;
 
-use super::{error::HomeError, purges::Purges, room::Room};
+use super::{
+    error::HomeError,
+    layout::Layout,
+    purges::{Intent, Purges, no_name},
+    replace::remove_index,
+    room::Room,
+};
 use crate::{
     index::sqlite::index::SqliteIndex,
     journal::{ClosedFiles, Journal, JournalError},
@@ -28,6 +33,11 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
 const ONE: NonZeroU32 = NonZeroU32::MIN;
+/// How often a name is sought for the record of a purge: others take one for cut off only in the
+/// moment in which it is made.
+const NAME_TRIES: usize = 16;
+/// How many free pages of the index a collection gives back: what a commit can take along.
+const FREE_PAGES: u32 = 1000;
 
 /// What is done beside commits.
 #[derive(Debug)]
@@ -36,9 +46,9 @@ pub(super) struct Upkeep {
     spawn: Arc<dyn Spawn>,
     rng: Arc<dyn Rng>,
     journal: Arc<Journal>,
-    writer_lock: PathBuf,
+    layout: Layout,
     room: Arc<Room>,
-    compacting: AtomicBool,
+    tidying: AtomicBool,
 }
 
 impl Upkeep {
@@ -47,7 +57,7 @@ impl Upkeep {
         spawn: Arc<dyn Spawn>,
         rng: Arc<dyn Rng>,
         journal: Arc<Journal>,
-        writer_lock: PathBuf,
+        layout: Layout,
         room: Arc<Room>,
     ) -> Self {
         Self {
@@ -55,9 +65,9 @@ impl Upkeep {
             spawn,
             rng,
             journal,
-            writer_lock,
+            layout,
             room,
-            compacting: AtomicBool::new(false),
+            tidying: AtomicBool::new(false),
         }
     }
 
@@ -77,61 +87,90 @@ impl Upkeep {
         }
     }
 
-    /// Records that content is to be purged, so that the journal forgets it even over a crash.
+    /// Records that content is to be purged, so that the files forget it even over a crash.
     pub(super) async fn intend_purge(
         &self,
         head: Revision,
         digests: Vec<Digest>,
     ) -> Result<Intent, IndexError> {
-        let mut name = [0; 16];
-        self.rng.fill(&mut name);
+        match self.record_purge(head, digests.clone()).await {
+            Err(error) if error.kind() == ErrorKind::NoSpace && self.give_up_reserve().await => {
+                self.record_purge(head, digests).await
+            }
+            recorded => recorded,
+        }
+        .map_err(|error| failed("recording a purge", error))
+    }
+
+    async fn record_purge(
+        &self,
+        head: Revision,
+        digests: Vec<Digest>,
+    ) -> Result<Intent, HomeError> {
         let (vfs, directory) = (Arc::clone(&self.vfs), self.journal.directory().to_owned());
-        let written = self.spawn.run_blocking(move || {
-            let purges = Purges::new(vfs, directory);
-            let path = purges.intend(&hex::encode(name), head, &digests)?;
-            Ok(Intent { path, digests })
+        let rng = Arc::clone(&self.rng);
+        let recorded = self.spawn.run_blocking(move || {
+            let purges = Purges::new(vfs, directory.clone());
+            for _ in 0..NAME_TRIES {
+                let mut name = [0; 16];
+                rng.fill(&mut name);
+                let recorded = purges.intend(&hex::encode(name), head, digests.clone())?;
+                if let Some(intent) = recorded {
+                    return Ok(intent);
+                }
+            }
+            Err(no_name(&directory))
         });
-        let written = written
-            .await
-            .map_err(|error| failed("recording a purge", error))?;
-        written.map_err(|error: HomeError| failed("recording a purge", error))
+        let lost = HomeError::lost(self.journal.directory());
+        recorded.await.map_err(lost)?
     }
 
-    /// Takes the bytes out of the journal if they were purged, and ends what was recorded. What does
-    /// not succeed stays recorded, and is done when the registry is opened next.
-    pub(super) async fn end_purge(self: &Arc<Self>, intent: Intent, purged: bool) {
+    /// Takes bytes that were purged at a revision out of all files, and ends what was recorded. What
+    /// does not succeed stays recorded, and is done at the next collection or open.
+    pub(super) async fn end_purge(
+        self: &Arc<Self>,
+        index: &SqliteIndex,
+        intent: Intent,
+        at: Revision,
+    ) {
         let this = Arc::clone(self);
-        let work = move || {
-            if !purged || this.purge(&intent.digests).is_ok() {
-                // It is done again otherwise, and changes nothing then.
-                let _ended = this.vfs.unlink(&intent.path);
-            }
+        let work = move || this.purge(&intent.digests, at).is_ok().then_some(intent);
+        let Ok(Some(intent)) = self.spawn.run_blocking(work).await else {
+            return;
         };
-        let _outcome = self.spawn.run_blocking(work).await;
+        // In the index they are overwritten; this brings that to the disk, and empties the WAL.
+        if index.checkpoint(0).await.is_ok() {
+            intent.end();
+        }
     }
 
-    /// Ends the purges that a crash has left, beside the caller's work.
-    pub(super) fn end_left_purges(self: &Arc<Self>, index: SqliteIndex) {
-        let this = Arc::clone(self);
-        let work = async move {
-            let purges = Purges::new(Arc::clone(&this.vfs), this.journal.directory().to_owned());
-            // What cannot be read now is found by the next open.
-            for (path, after, digests) in purges.left().unwrap_or_default() {
-                let done = was_purged(&index, after, &digests).await.unwrap_or(false);
-                this.end_purge(Intent { path, digests }, done).await;
+    /// Ends the purges that were cut off.
+    async fn end_left_purges(self: &Arc<Self>, index: &SqliteIndex) {
+        let purges = Purges::new(Arc::clone(&self.vfs), self.journal.directory().to_owned());
+        let left = self.spawn.run_blocking(move || purges.left()).await;
+        // What cannot be read now is found the next time.
+        for intent in left.ok().and_then(Result::ok).unwrap_or_default() {
+            match purged_at(index, intent.after, &intent.digests).await {
+                Ok(Some(at)) => self.end_purge(index, intent, at).await,
+                // It was never made.
+                Ok(None) => intent.end(),
+                Err(_) => {}
             }
-        };
-        self.spawn.spawn(work.boxed());
+        }
     }
 
-    /// Makes one file of what the journal has below the oldest revision of the feed, unless that is
-    /// being done.
-    pub(super) fn compact_soon(self: &Arc<Self>, index: SqliteIndex) {
-        if self.compacting.swap(true, Ordering::AcqRel) {
+    /// Does beside the caller's work what was left to do: ends purges that were cut off, gives back
+    /// pages of the index that are free, and makes one file of what the journal has below the oldest
+    /// revision of the feed. Nothing, where that is being done.
+    pub(super) fn tidy_soon(self: &Arc<Self>, index: SqliteIndex) {
+        if self.tidying.swap(true, Ordering::AcqRel) {
             return;
         }
         let this = Arc::clone(self);
         let work = async move {
+            this.end_left_purges(&index).await;
+            // Where there is no room for it, the next collection tries again.
+            let _given = index.give_back(FREE_PAGES).await;
             if let Err(IndexError::HistoryForgotten { oldest }) =
                 index.changes(Revision::ZERO, ONE).await
             {
@@ -140,8 +179,15 @@ impl Upkeep {
                 // Where it fails nothing changed, and the next collection tries again.
                 let _outcome = this.spawn.run_blocking(work).await;
             }
-            this.compacting.store(false, Ordering::Release);
+            this.tidying.store(false, Ordering::Release);
         };
+        self.spawn.spawn(work.boxed());
+    }
+
+    /// Ends the purges that a crash has left, beside the caller's work.
+    pub(super) fn end_left_purges_soon(self: &Arc<Self>, index: SqliteIndex) {
+        let this = Arc::clone(self);
+        let work = async move { this.end_left_purges(&index).await };
         self.spawn.spawn(work.boxed());
     }
 
@@ -154,13 +200,18 @@ impl Upkeep {
         Ok(())
     }
 
-    /// Takes the bytes of content out of the journal.
-    fn purge(&self, digests: &[Digest]) -> Result<(), HomeError> {
+    /// Takes the bytes of content out of the journal, and removes what is left of other indexes.
+    fn purge(&self, digests: &[Digest], at: Revision) -> Result<(), HomeError> {
+        // Who replaces the index has the directory alone: these are in nobody's hands.
+        for left in [self.layout.index_replaced(), self.layout.index_rebuilt()] {
+            remove_index(&left)?;
+        }
         let directory = self.journal.directory();
         let failed = HomeError::journal(directory);
-        let io = HomeError::io("lock", &self.writer_lock);
+        let path = self.layout.writer_lock();
+        let io = HomeError::io("lock", &path);
         {
-            let lock = RecordLock::open(&self.writer_lock).map_err(&io)?;
+            let lock = RecordLock::open(&path).map_err(&io)?;
             let locked = lock.acquire(PATIENCE);
             let _locked = locked.map_err(|error| io(std::io::Error::other(error)))?;
             self.journal.rotate().map_err(&failed)?;
@@ -170,7 +221,7 @@ impl Upkeep {
             let vfs = Arc::clone(&self.vfs);
             let taken = ClosedFiles::take(vfs, directory, Hold::Exclusive).map_err(&failed)?;
             if let Some(files) = taken {
-                files.purge(digests).map_err(&failed)?;
+                files.purge(digests, at).map_err(&failed)?;
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -181,44 +232,46 @@ impl Upkeep {
     }
 }
 
-/// A purge that was recorded.
-#[derive(Debug)]
-pub(super) struct Intent {
-    path: PathBuf,
-    digests: Vec<Digest>,
-}
-
-/// Says whether content was purged after a revision; if the feed does not reach back that far, it
-/// was long ago, and it does no harm to take it for purged: the record was made right before.
-async fn was_purged(
+/// Returns the revision after `after` at which content was purged last, if it was. Where the feed does
+/// not reach back that far, it was long ago: then it is taken for purged by the oldest that is kept,
+/// for the record was made right before.
+async fn purged_at(
     index: &SqliteIndex,
     mut after: Revision,
     digests: &[Digest],
-) -> Result<bool, IndexError> {
+) -> Result<Option<Revision>, IndexError> {
     const PAGE: NonZeroU32 = NonZeroU32::new(100).expect("100 is not 0");
+    let mut found = None;
     loop {
         let page = match index.changes(after, PAGE).await {
-            Err(IndexError::HistoryForgotten { .. }) => return Ok(true),
+            Err(IndexError::HistoryForgotten { oldest }) => {
+                (found, after) = (Some(oldest), oldest);
+                continue;
+            }
             page => page?,
         };
         let Some(last) = page.last() else {
-            return Ok(false);
+            return Ok(found);
         };
         after = last.revision;
         let purges =
             |event: &Event| matches!(event, Event::Purged { digest } if digests.contains(digest));
-        if page
-            .iter()
-            .any(|committed| committed.events.iter().any(purges))
-        {
-            return Ok(true);
-        }
+        let made = page.iter().rfind(|set| set.events.iter().any(purges));
+        found = made.map(|set| set.revision).or(found);
     }
 }
 
-fn failed(operation: &'static str, error: impl Into<artifact_core::BoxError>) -> IndexError {
+fn failed(operation: &'static str, error: HomeError) -> IndexError {
+    const BACKEND: &str = "home";
+    if error.kind() == ErrorKind::NoSpace {
+        return IndexError::NoSpace {
+            backend: BACKEND,
+            operation,
+            source: error.into(),
+        };
+    }
     IndexError::Backend {
-        backend: "home",
+        backend: BACKEND,
         operation,
         source: error.into(),
     }

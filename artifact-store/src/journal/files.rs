@@ -17,6 +17,9 @@ use crate::vfs::{OpenMode, Vfs, VfsError, VfsFile};
 
 const SUFFIX: &str = ".journal";
 const BASE: &str = "base.journal";
+const BASE_STEM: &str = "base";
+/// What a file ends with until it is whole.
+const STAGED: &str = "new";
 /// How many bytes are gathered before they are written.
 const WRITE: usize = 1 << 20;
 
@@ -69,7 +72,30 @@ pub(super) fn base_path(directory: &Path) -> PathBuf {
 
 /// Returns what is written before it is renamed to `path`.
 pub(super) fn staged_path(path: &Path) -> PathBuf {
-    path.with_extension("new")
+    path.with_extension(STAGED)
+}
+
+/// Returns the files that somebody who died had begun to write, of those whose names are taken by now:
+/// nobody else writes under these.
+pub(super) fn cut_off(
+    vfs: &dyn Vfs,
+    directory: &Path,
+    found: &Files,
+) -> Result<Vec<PathBuf>, JournalError> {
+    let newest = found.numbers.last().copied();
+    let newest = newest.max(found.base.map(|base| base.file)).unwrap_or(0);
+    let mut paths = Vec::new();
+    for entry in vfs.list(directory)? {
+        let path = directory.join(entry?.name);
+        let is_old = |number: &str| number.parse::<u64>().is_ok_and(|number| number <= newest);
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        if path.extension().is_some_and(|suffix| suffix == STAGED)
+            && stem.is_some_and(|stem| stem == BASE_STEM || is_old(stem))
+        {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
 }
 
 /// A file that begins with a header.
@@ -118,7 +144,8 @@ pub(super) fn after(
     Ok(opened.map(|opened| opened.header.after))
 }
 
-/// Writes a file under its name as a whole or not at all, taking the name from who has it.
+/// Writes a file under its name as a whole or not at all, taking the name from who has it. What is not
+/// finished goes when this is dropped: on a full disk nobody could use its room.
 #[derive(Debug)]
 pub(super) struct Staged<'a> {
     vfs: &'a dyn Vfs,
@@ -126,6 +153,16 @@ pub(super) struct Staged<'a> {
     file: Box<dyn VfsFile>,
     length: u64,
     pending: Vec<u8>,
+    finished: bool,
+}
+
+impl Drop for Staged<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            // What stays is removed by who writes the file next.
+            let _removed = self.vfs.unlink(&staged_path(&self.path));
+        }
+    }
 }
 
 impl<'a> Staged<'a> {
@@ -155,6 +192,7 @@ impl<'a> Staged<'a> {
             path,
             length: 0,
             pending: Vec::new(),
+            finished: false,
         })
     }
 
@@ -172,6 +210,7 @@ impl<'a> Staged<'a> {
         self.flush()?;
         self.file.sync_data()?;
         self.vfs.rename(&staged_path(&self.path), &self.path)?;
+        self.finished = true;
         if let Some(directory) = self.path.parent() {
             self.vfs.sync_directory(directory)?;
         }

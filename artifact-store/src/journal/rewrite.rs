@@ -122,7 +122,8 @@ impl ClosedFiles {
         })
     }
 
-    /// Takes the bytes of purged content out of all closed files. Returns how many files it rewrote.
+    /// Takes the bytes of purged content out of all closed files, those that were stored anew after
+    /// `through`, the revision of the purge, apart. Returns how many files it rewrote.
     ///
     /// What was appended in the newest file must be closed before ([`Journal::rotate`]).
     ///
@@ -130,9 +131,13 @@ impl ClosedFiles {
     ///
     /// # Errors
     /// Where the file system fails; doing it again ends what is left.
-    pub fn purge(&self, purged: &[Digest]) -> Result<u64, JournalError> {
+    pub fn purge(&self, purged: &[Digest], through: Revision) -> Result<u64, JournalError> {
         let found = Files::list(&*self.vfs, &self.directory)?;
         self.remove(&found.replaced)?;
+        // They may hold what was written before it was purged.
+        for path in files::cut_off(&*self.vfs, &self.directory, &found)? {
+            self.vfs.unlink(&path)?;
+        }
         let closed = found
             .numbers
             .split_last()
@@ -141,11 +146,15 @@ impl ClosedFiles {
             .iter()
             .map(|number| files::path(&self.directory, *number));
         let base = found.base.map(|_| files::base_path(&self.directory));
-        let names: Vec<_> = purged.iter().map(Digest::to_string).collect();
+        let purged = Purged {
+            digests: purged,
+            names: purged.iter().map(Digest::to_string).collect(),
+            through,
+        };
         let mut rewritten = 0;
         for path in base.into_iter().chain(closed) {
-            if self.speaks_of(&path, &names)? {
-                self.rewrite_without(&path, purged, &names)?;
+            if self.speaks_of(&path, &purged)? {
+                self.rewrite_without(&path, &purged)?;
                 rewritten += 1;
             }
         }
@@ -292,12 +301,12 @@ impl ClosedFiles {
         Ok(header)
     }
 
-    fn speaks_of(&self, path: &Path, names: &[String]) -> Result<bool, JournalError> {
+    fn speaks_of(&self, path: &Path, purged: &Purged<'_>) -> Result<bool, JournalError> {
         let Some(mut scan) = self.scan(path)? else {
             return Ok(false);
         };
         while scan.advance()?.is_some() {
-            if holds(scan.line(), names) {
+            if purged.is_named_in(scan.line()) {
                 return Ok(true);
             }
         }
@@ -305,31 +314,16 @@ impl ClosedFiles {
     }
 
     /// Copies a file line by line, damaged ones too, and leaves the bytes out.
-    fn rewrite_without(
-        &self,
-        path: &Path,
-        purged: &[Digest],
-        names: &[String],
-    ) -> Result<(), JournalError> {
+    fn rewrite_without(&self, path: &Path, purged: &Purged<'_>) -> Result<(), JournalError> {
         let Some(mut scan) = self.scan(path)? else {
             return Ok(());
         };
         let mut staged = Staged::empty(&*self.vfs, path.to_owned())?;
         while let Some(found) = scan.advance()? {
-            let bytes = scan.line();
-            let entry = match line::read(bytes) {
-                Some(Line::Entry(_, json)) if holds(bytes, names) => {
-                    JournalEntry::from_json(json).ok()
-                }
-                _ => None,
-            };
-            if let Some(mut entry) = entry {
-                entry
-                    .contents
-                    .retain(|(digest, _)| !purged.contains(digest));
-                staged.write(&encode(&entry)?)?;
+            if let Some(line) = purged.cut(scan.line())? {
+                staged.write(&line)?;
             } else {
-                staged.write(bytes)?;
+                staged.write(scan.line())?;
                 staged.write(if found.ended { b"\n" } else { b"" })?;
             }
         }
@@ -358,11 +352,45 @@ impl ClosedFiles {
     }
 }
 
-/// Says whether a line has one of the names in it.
-fn holds(line: &[u8], names: &[String]) -> bool {
-    names
-        .iter()
-        .any(|name| memchr::memmem::find(line, name.as_bytes()).is_some())
+/// Stands for a line that was damaged and spoke of purged content: it is a damaged one itself.
+const CUT_OUT: &[u8] = b"purged\n";
+
+/// What is taken out of a journal.
+struct Purged<'a> {
+    digests: &'a [Digest],
+    names: Vec<String>,
+    /// What was written after this revision stays: it was stored anew.
+    through: Revision,
+}
+
+impl Purged<'_> {
+    /// Says whether a line speaks of it.
+    fn is_named_in(&self, line: &[u8]) -> bool {
+        let mut names = self.names.iter();
+        names.any(|name| memchr::memmem::find(line, name.as_bytes()).is_some())
+    }
+
+    /// Returns what a line becomes, with its end; `None` when it stays.
+    fn cut(&self, line: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        if !self.is_named_in(line) {
+            return Ok(None);
+        }
+        let entry = match line::read(line) {
+            Some(Line::Entry(revision, _)) if revision > self.through => return Ok(None),
+            Some(Line::Entry(_, json)) => JournalEntry::from_json(json).ok(),
+            _ => None,
+        };
+        let Some(mut entry) = entry else {
+            // What it says is lost already, and nobody knows where in it the bytes are.
+            return Ok(Some(CUT_OUT.to_vec()));
+        };
+        let of_purged = |digest: &Digest| self.digests.contains(digest);
+        if !entry.contents.iter().any(|(digest, _)| of_purged(digest)) {
+            return Ok(None);
+        }
+        entry.contents.retain(|(digest, _)| !of_purged(digest));
+        encode(&entry).map(Some)
+    }
 }
 
 fn encode(entry: &JournalEntry) -> Result<Vec<u8>, JournalError> {

@@ -284,12 +284,66 @@ fn purged_bytes_leave_every_file() {
     let gone = digest(101);
     let has = |entry: &JournalEntry| entry.contents.iter().any(|(digest, _)| *digest == gone);
     assert!(all.iter().any(has));
-    assert!(closed(dir.path()).purge(&[gone]).unwrap() > 1);
+    // Of those that have it, the last one is taken for stored anew after the purge.
+    let through = all.iter().rposition(has).unwrap() - 1;
+    assert!(all[..=through].iter().any(has));
+    let through = all[through].revision();
+    assert!(closed(dir.path()).purge(&[gone], through).unwrap() > 1);
     for entry in &mut all {
-        entry.contents.retain(|(digest, _)| *digest != gone);
+        if entry.revision() <= through {
+            entry.contents.retain(|(digest, _)| *digest != gone);
+        }
     }
+    assert!(all.iter().any(has));
     assert_eq!(read(dir.path()), all);
     journal.append(&[entry(61, &mut draw)]).unwrap();
+}
+
+/// What a crash has left of an earlier rewriting may hold what is purged now, and so may a damaged
+/// line: both go, and nothing that another process is about to write.
+#[test]
+fn f1_purged_bytes_leave_what_was_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let vfs = Arc::new(RealVfs::new());
+    let journal = Journal::with_limit(vfs, dir.path().to_owned(), 2000).unwrap();
+    let mut draw = Draw(3);
+    for number in 1..=30 {
+        journal.append(&[entry(number, &mut draw)]).unwrap();
+    }
+    journal.rotate().unwrap();
+    let before = read(dir.path()).len();
+    let path = |name: &str| dir.path().join(name);
+    let first = path("0000000001.journal");
+    let mut text = std::fs::read_to_string(&first).unwrap();
+    let gone = digest(101);
+    text.push_str(&format!("0000 damaged {gone} c2VjcmV0\n"));
+    std::fs::write(&first, text).unwrap();
+    let newest = std::fs::read_dir(dir.path()).unwrap().count();
+    let (old, next) = ("0000000001.new", format!("{:010}.new", newest + 1));
+    for name in ["base.new", old, &next] {
+        std::fs::write(path(name), "secret").unwrap();
+    }
+    let through = Revision::new(30);
+    closed(dir.path()).purge(&[gone], through).unwrap();
+    assert!(!path("base.new").exists() && !path(old).exists() && path(&next).exists());
+    let text = std::fs::read_to_string(&first).unwrap();
+    assert!(!text.contains("c2VjcmV0"), "{text}");
+    let damaged = Journal::read(Arc::new(RealVfs::new()), dir.path(), Revision::ZERO).unwrap();
+    let (whole, damaged): (Vec<_>, Vec<_>) = damaged.partition(Result::is_ok);
+    assert_eq!((whole.len(), damaged.len()), (before, 1), "{damaged:?}");
+}
+
+/// F8: a rewriting that finds no room leaves none of it behind.
+#[test]
+fn f8_what_is_not_finished_takes_no_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("base.journal");
+    let vfs = RealVfs::new();
+    let mut staged = files::Staged::empty(&vfs, path.clone()).unwrap();
+    staged.write(b"half").unwrap();
+    assert!(path.with_extension("new").exists());
+    drop(staged);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 #[test]
