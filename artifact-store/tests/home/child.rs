@@ -17,8 +17,10 @@ use artifact_store::{home::Home, sys::lock::RecordLock};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
+    full,
     hooked_vfs::HookedVfs,
     support::{World, options},
+    tasks,
 };
 
 const ROLE: &str = "ARTIFACT_TEST_ROLE";
@@ -47,7 +49,7 @@ impl Child {
 
     /// Starts a program, which is this one, with a role.
     pub fn run(command: &mut Command, role: &str, directory: &Path) -> Self {
-        let arguments = ["--ignored", "--exact", "child::role", "--nocapture"];
+        let arguments = ["--exact", "child::role", "--nocapture"];
         let mut process = command
             .args(arguments)
             .env(ROLE, role)
@@ -117,6 +119,19 @@ impl Child {
         assert!(self.process.wait().unwrap().signal().is_some());
     }
 
+    /// Waits until it is gone; returns all that it said, and whether a signal ended it.
+    #[track_caller]
+    pub fn wait(mut self) -> (Vec<String>, bool) {
+        drop(self.input.take());
+        let status = self.process.wait().unwrap();
+        let killed = status.signal().is_some();
+        assert!(killed || status.success(), "{status}");
+        (
+            std::iter::from_fn(|| self.lines.recv().ok()).collect(),
+            killed,
+        )
+    }
+
     pub fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.process.id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
@@ -137,22 +152,24 @@ impl Drop for Child {
     }
 }
 
-fn say(line: &str) {
+pub fn say(line: &str) {
     println!("{MARK}{line}");
 }
 
 /// Waits for a line of the parent; `None` when it lets the child end.
-fn listen() -> Option<String> {
+pub fn listen() -> Option<String> {
     let mut line = String::new();
     let length = std::io::stdin().lock().read_line(&mut line).unwrap();
     (length > 0).then(|| line.trim().to_owned())
 }
 
-/// What a child does: its role's words, then what follows.
+/// What a child does: its role's words, then what follows. It is no test: where no role is given it has
+/// nothing to do.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "other tests start it in a process of its own"]
 async fn role() {
-    let role = std::env::var(ROLE).expect("other tests start this");
+    let Ok(role) = std::env::var(ROLE) else {
+        return;
+    };
     let directory = PathBuf::from(std::env::var(DIRECTORY).unwrap());
     let words: Vec<&str> = role.split(' ').collect();
     match words[..] {
@@ -163,6 +180,8 @@ async fn role() {
         ["push-when-told"] => push_when_told(&directory).await,
         ["die-at-the-journal"] => die_at_the_journal(&directory).await,
         ["read-only"] => read_only(&directory).await,
+        ["task", name, seed] => tasks::child(&directory, name, seed).await,
+        ["fill"] => full::fill(&directory).await,
         _ => panic!("no role {role}"),
     }
 }

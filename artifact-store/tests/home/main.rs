@@ -11,7 +11,9 @@
 mod basics;
 mod child;
 mod copies;
+mod crashes;
 mod doctor;
+mod faults;
 mod full;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../support/hooked_vfs.rs"]
@@ -22,3 +24,4 @@ mod read_only;
 mod rebuild;
 mod snapshot;
 mod support;
+mod tasks;
