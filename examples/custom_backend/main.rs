@@ -10,6 +10,11 @@
 //! cargo test --example custom_backend
 //! ```
 
+#![expect(
+    unreachable_pub,
+    reason = "the two modules are what would be a library"
+)]
+
 mod index;
 mod store;
 
