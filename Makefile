@@ -2,7 +2,7 @@
 #
 #   make demo     makes a registry and does the main job on real input, with each step's figure
 #   make test     all tests, the documentation's examples and the real clients among them
-#   make bench    the measurements, as a table on standard output
+#   make bench    the measurements, into benches/RESULTS.md; QUICK=1 makes them small
 #   make lint     format, clippy, documentation, licences and sources of the dependencies
 #   make docs     the API documentation, in target/doc
 #
