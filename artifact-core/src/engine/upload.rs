@@ -188,7 +188,8 @@ impl Upload {
     /// # Errors
     /// As [`Upload::write`].
     pub async fn suspend(mut self) -> Result<UploadStatus, Error> {
-        self.record_progress(None).await?;
+        self.put_away(None).await?;
+        self.note_record().await?;
         Ok(UploadStatus {
             id: self.record.id,
             offset: self.record.offset,
@@ -248,7 +249,7 @@ impl Upload {
         self.record.hasher = Hasher::new(pipe.hasher.algorithm()).state();
         self.record.held = Bytes::new();
         self.record.reserved = self.announced.unwrap_or(inner.parts.limits.step);
-        if let Err(error) = self.note_record().await {
+        if let Err(error) = self.note_within(held.len() as u64).await {
             drop(pipe.writer.abort().await);
             return Err(error);
         }
@@ -271,13 +272,26 @@ impl Upload {
             self.record.reserved = needed.div_ceil(step).saturating_mul(step);
         }
         if self.offset == self.record.offset {
-            return self.note_record().await;
+            return self.note_within(needed).await;
         }
-        self.record_progress(Some(())).await
+        self.put_away(Some(())).await?;
+        self.note_within(needed).await
     }
 
-    /// Suspends the writer, records where it stands, and with `go_on` resumes it at once.
-    async fn record_progress(&mut self, go_on: Option<()>) -> Result<(), Error> {
+    /// Enters the record; where the quota has no room for a whole step, with room for what is needed
+    /// alone.
+    async fn note_within(&mut self, needed: u64) -> Result<(), Error> {
+        match self.note_record().await {
+            Err(Error::Quota { .. }) if self.record.reserved > needed => {
+                self.record.reserved = needed;
+                self.note_record().await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Suspends the writer, and with `go_on` resumes it at once.
+    async fn put_away(&mut self, go_on: Option<()>) -> Result<(), Error> {
         match &self.bytes {
             State::Held(hasher, held) => {
                 self.record.hasher = hasher.state();
@@ -303,7 +317,7 @@ impl Upload {
                 }
             }
         }
-        self.note_record().await
+        Ok(())
     }
 
     /// Says in the record that this process writes it now.
@@ -330,9 +344,8 @@ impl Upload {
         let inner = Arc::clone(self.session.inner());
         let idle = millis(inner.parts.limits.upload_idle);
         self.record.expires = Some(Lease::starting(&inner.parts.clock.boot(), idle));
-        let rooms = self.rooms.clone();
+        let (rooms, version) = (self.rooms.clone(), self.record.version);
         let bookkeeping = if self.recorded {
-            let version = self.record.version;
             self.record.version += 1;
             Bookkeeping::AdvanceUpload(version, Box::new(self.record.clone()), rooms)
         } else {
@@ -344,7 +357,13 @@ impl Upload {
                 Ok(())
             }
             Err(IndexError::Conflict(Conflict::Upload { .. })) => Err(self.ended()),
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                if !error.is_transient() {
+                    // What was refused did not happen.
+                    self.record.version = version;
+                }
+                Err(error.into())
+            }
         }
     }
 

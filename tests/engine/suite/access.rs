@@ -2,7 +2,8 @@
 
 use artifact::{
     AnonymousAccess, AsOf, Condition, Document as _, ErrorKind, Grant, Mode, Principal,
-    PutManifest, RepositorySettings, Scope, StageSettings, User, UserRole, blocking::Session,
+    PutManifest, RepositorySettings, Scope, StageSettings, UploadOptions, User, UserRole,
+    blocking::Session,
 };
 
 use crate::support::{assert_kind, by_tag, bytes, package, page, publish, push, tag};
@@ -257,6 +258,37 @@ fn i14_a_quota_holds_at_every_instant() {
     );
     push(&embedder, &app, &bytes(97, 40_000)).unwrap();
     assert_kind(push(&embedder, &app, b"x"), ErrorKind::Quota);
+}
+
+/// I14: an upload whose size nobody told takes what room there is, however little; one that is refused
+/// gives all of its room back.
+#[test]
+fn i14_an_upload_of_unknown_size_needs_no_more_room_than_its_bytes() {
+    let world = super::world();
+    let (embedder, app) = (world.embedder(), package("app"));
+    let settings = RepositorySettings::from_body(r#"{"quota":100000}"#).unwrap();
+    embedder
+        .set_repository(&"default".parse().unwrap(), &settings, None)
+        .unwrap();
+    let begin = || {
+        embedder
+            .begin_upload(&app, UploadOptions::default())
+            .unwrap()
+    };
+    let mut upload = begin();
+    upload.write_bytes(bytes(1, 30_000).into()).unwrap();
+    upload.write_bytes(bytes(2, 30_000).into()).unwrap();
+    let id = upload.suspend().unwrap().id;
+    let mut upload = embedder.resume_upload(&app, &id, None).unwrap();
+    upload.write_bytes(bytes(3, 40_000).into()).unwrap();
+    upload.finish(None).unwrap();
+    let mut refused = begin();
+    refused.write_bytes(bytes(4, 4_000).into()).unwrap();
+    let more = refused.write_bytes(bytes(5, 4_000).into());
+    assert_kind(more, ErrorKind::Quota);
+    refused.abort().unwrap();
+    let usage = embedder.usage(&Scope::all()).unwrap();
+    assert_eq!((usage.charged, usage.reserved), (100_000, 0));
 }
 
 #[test]
