@@ -18,3 +18,4 @@ mod referrers;
 mod server;
 mod support;
 mod tags;
+mod worlds;

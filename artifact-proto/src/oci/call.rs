@@ -101,7 +101,8 @@ impl Call {
     /// Returns the package that a name means, to do this to it.
     ///
     /// A name that is a configured repository's own means none, and says so to those alone who may
-    /// know of that repository: anybody else is answered as for any other name (I11).
+    /// know of that repository: anybody else is answered as for any other name (I11). So whatever of a
+    /// request can be refused without the registry is looked at before this is asked.
     pub(crate) async fn package(
         &self,
         name: &OciName,

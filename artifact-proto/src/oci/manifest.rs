@@ -124,13 +124,13 @@ pub(super) async fn delete(
     name: &OciName,
     reference: &ManifestRef,
 ) -> Result<Response<Body>, Failure> {
+    if matches!(reference, ManifestRef::Digest(_)) && has_condition(call.headers()) {
+        return Err(not_of_a_tag());
+    }
+    let condition = on_change(call.headers()).map_err(unmeant)?;
     let package = call.package(name, Action::Delete, Noun::Manifest).await?;
     let deleted = match reference {
-        ManifestRef::Tag(tag) => {
-            let condition = on_change(call.headers()).map_err(unmeant)?;
-            call.session.delete_tag(&package, tag, &condition).await
-        }
-        ManifestRef::Digest(_) if has_condition(call.headers()) => return Err(not_of_a_tag()),
+        ManifestRef::Tag(tag) => call.session.delete_tag(&package, tag, &condition).await,
         ManifestRef::Digest(digest) => call.session.delete_manifest(&package, digest).await,
     };
     deleted
