@@ -172,14 +172,14 @@ impl Exchange {
             address = self.arrival.address.map(tracing::field::display),
             principal = principal.map(tracing::field::display),
             method = self.method.as_str(),
-            path = ?self.path,
+            path = self.path.as_str(),
             endpoint,
             status = status.as_u16(),
             received,
             sent = self.sent,
             whole,
             milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-            agent = ?self.agent,
+            agent = self.agent.as_str(),
             "request",
         );
     }
