@@ -6,7 +6,7 @@ use artifact::{
 };
 use clap::Args;
 
-use crate::failure::Failure;
+use crate::failure::{At as _, Failure};
 
 /// What must hold of a tag before it is changed; the last writer wins where nothing must.
 #[derive(Args, Clone, Debug)]
@@ -62,6 +62,34 @@ async fn now(place: &Place, tag: &Tag) -> Result<Option<TagNow>, TransferError> 
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Looks whether a condition on a tag holds before anything is sent for it. It is judged again when the
+/// tag is moved, at its place among all changes.
+pub(crate) async fn check(place: &Place, tag: &Tag, condition: &Condition) -> Result<(), Failure> {
+    if *condition == Condition::Any {
+        return Ok(());
+    }
+    if matches!(condition, Condition::Generations(_)) && !matches!(place, Place::Local(_)) {
+        let what = "only the registry here keeps generations of tags";
+        return Err(Failure::new(ErrorKind::Unsupported, what)
+            .at(place)
+            .remedy("use --if-at DIGEST or --if-absent"));
+    }
+    let now = now(place, tag).await.at(place)?;
+    let holds = match (condition, &now) {
+        (Condition::Absent, now) => now.is_none(),
+        (Condition::Digests(digests), Some(now)) => digests.contains(&now.digest),
+        (Condition::Generations(generations), Some(now)) => now
+            .generation
+            .is_some_and(|generation| generations.contains(&generation)),
+        _ => false,
+    };
+    if holds {
+        return Ok(());
+    }
+    let failure = Failure::new(ErrorKind::Conflict, "the condition does not hold").at(place);
+    Err(judge(failure, place, tag, condition).await)
 }
 
 /// Says of a tag whose condition did not hold what it is now, so that nobody has to look.

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use artifact::{
-    Annotations, Condition, ErrorKind, Tag,
+    Annotations, Condition, ErrorKind, SpawnExt as _, Tag,
     directory::{PullOptions, Pulled, PushOptions, PushedDirectory},
     transfer::{Copied, CopyOptions, Place, Transfer, TransferError},
 };
@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::time::interval;
 
 use crate::{
-    condition::{ConditionArgs, judge},
+    condition::{ConditionArgs, check, judge},
     context::Context,
     desk::{Desk, Source, only_here, spawn},
     failure::{At as _, Failure},
@@ -172,7 +172,11 @@ pub(crate) async fn carry(
     let mut stop = Stop::prepare().at("the signals of this process")?;
     let moved = tokio::select! {
         moved = move_it(context, from, to, errand) => moved?,
-        signal = stop.asked() => return Err(Failure::interrupted(signal).at(format!("{from} -> {to}"))),
+        signal = stop.asked() => {
+            // What the dropped work left to be removed was handed to the threads before this.
+            let _after = spawn()?.run_blocking(|| ()).await;
+            return Err(Failure::interrupted(signal).at(format!("{from} -> {to}")));
+        }
     };
     context.output.show(&moved)
 }
@@ -280,6 +284,7 @@ impl Courier<'_> {
         if self.errand.referrers {
             options = options.with_referrers();
         }
+        self.check_tag(place, tag.as_ref(), to).await?;
         let wanted = source.wanted();
         let copying = self
             .transfer
@@ -305,6 +310,7 @@ impl Courier<'_> {
 
     async fn push(&self, path: &Path, to: &Reference, place: &Place) -> Result<Moved, Failure> {
         let tag = own_tag(to).or_else(|| Some(latest()));
+        self.check_tag(place, tag.as_ref(), to).await?;
         let options = PushOptions::default()
             .on(self.errand.condition.clone())
             .annotated(self.errand.annotations.clone());
@@ -372,6 +378,25 @@ impl Courier<'_> {
         let mut moved = self.pull(&source, to).await?;
         moved.from = Reference::Directory(from.to_owned()).to_string();
         Ok(moved)
+    }
+
+    /// Looks at the tag before anything is sent.
+    async fn check_tag(
+        &self,
+        place: &Place,
+        tag: Option<&Tag>,
+        to: &Reference,
+    ) -> Result<(), Failure> {
+        let condition = &self.errand.condition;
+        match tag {
+            Some(tag) => check(place, tag, condition).await,
+            None if *condition == Condition::Any => Ok(()),
+            None => Err(
+                Failure::usage("there is no tag that the condition could hold of")
+                    .at(to)
+                    .remedy("name one, as NAME:TAG, or leave the condition out"),
+            ),
+        }
     }
 
     /// Says what the tag is where the condition on it did not hold.

@@ -214,14 +214,17 @@ fn http_client(common: &Common) -> Result<reqwest::Client, String> {
 fn tls_error(error: &reqwest::Error) -> Option<String> {
     let mut next = error.source();
     while let Some(cause) = next {
-        let inner = cause
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        let tls = cause.downcast_ref::<rustls::Error>();
-        if let Some(tls) = tls.or_else(|| inner.and_then(|inner| inner.downcast_ref())) {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
             return Some(tls.to_string());
         }
-        next = cause.source();
+        // An error that is wrapped as one of the system is not its source; it may be so twice.
+        let wrapped = cause
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        next = match wrapped {
+            Some(inner) => Some(inner),
+            None => cause.source(),
+        };
     }
     None
 }

@@ -26,7 +26,7 @@ use crate::{
 ///
 /// What was hashed within the last 30 days and has not changed since is not hashed again, unless
 /// --all says so. What is wrong is set apart, so that nobody is served it, and is whole again when it is
-/// pushed again. What nobody knows of is freed.
+/// pushed again. What nobody knows of goes into the trash, which `artifact gc` empties.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -40,7 +40,7 @@ pub(crate) struct FsckArgs {
     /// Hash everything
     #[arg(long)]
     all: bool,
-    /// Look, and free nothing
+    /// Look, and change nothing
     #[arg(long)]
     dry_run: bool,
     /// Make the index anew from the journal first. Nobody else may have the registry open
@@ -156,7 +156,7 @@ impl Report for Checked {
         let leaked = match (s.leaked, self.dry_run) {
             (0, _) => "nothing".to_owned(),
             (_, true) => leaked,
-            (_, false) => format!("{leaked}, freed"),
+            (_, false) => format!("{leaked}: `artifact gc` frees what is in the trash now"),
         };
         let rows = [
             ["index".to_owned(), index.to_owned()],

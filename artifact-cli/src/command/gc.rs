@@ -53,12 +53,16 @@ impl Report for Done {
     fn text(&self) -> String {
         let c = &self.collected;
         let verb = if self.dry_run { "would be " } else { "" };
-        let cut = if self.dry_run { "would be" } else { "was" };
+        let wait = if self.dry_run {
+            "in the trash: they go as soon as nobody can be reading them"
+        } else {
+            "wait, for somebody may still read them"
+        };
         let rows = [
             (
                 c.forgotten,
                 String::new(),
-                format!("repositories whose history {cut} cut"),
+                "repositories whose history was cut".to_owned(),
             ),
             (
                 c.pruned,
@@ -85,11 +89,7 @@ impl Report for Done {
                 bytes(c.freed_bytes),
                 format!("files and slots {verb}freed"),
             ),
-            (
-                c.waiting,
-                bytes(c.waiting_bytes),
-                "wait, for somebody may still read them".to_owned(),
-            ),
+            (c.waiting, bytes(c.waiting_bytes), wait.to_owned()),
         ];
         let shown = rows.into_iter().filter(|(count, _, _)| *count > 0);
         let shown: Vec<_> = shown
@@ -103,7 +103,19 @@ impl Report for Done {
 }
 
 pub(crate) async fn run(context: &Context, args: GcArgs) -> Result<(), Failure> {
+    if args.dry_run && args.forget.is_some() {
+        let what =
+            "a dry run counts what nothing wants now, and not what is wanted until it is forgotten";
+        return Err(Failure::usage(what).remedy("leave --dry-run or --forget out"));
+    }
     let opened = open(context, None).await?;
+    if let Some(name) = &args.repository {
+        opened
+            .session
+            .repository(AsOf::Now, name)
+            .await
+            .at(opened.path.display())?;
+    }
     let mut options = CollectOptions::default();
     options.dry_run = args.dry_run;
     options.allow_mass_delete = args.allow_mass_delete;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use artifact::OpenOptions;
+use artifact::{ErrorKind, OpenOptions};
 use clap::Args;
 use serde::Serialize;
 
@@ -45,6 +45,15 @@ pub(crate) async fn run(context: &Context, args: InitArgs) -> Result<(), Failure
     let path = context
         .directory(args.dir)
         .unwrap_or_else(|| PathBuf::from(find::USUAL));
+    if path.exists() && !path.is_dir() {
+        let failure = Failure::new(
+            ErrorKind::AlreadyExists,
+            "there is a file, and no directory",
+        );
+        return Err(failure
+            .at(path.display())
+            .remedy("name an empty or a new directory"));
+    }
     let registry = OpenOptions::new().create_new().open_async(&path).await?;
     let home = registry.home();
     let notes: Vec<_> = home.notes().iter().map(ToString::to_string).collect();

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use artifact::{
-    AsOf, Digest, Error, Manifest, ManifestRef, Role,
+    AsOf, CollectOptions, Digest, Error, Manifest, ManifestRef, Role,
     transfer::{LocalPackage, Place},
 };
 use clap::Args;
@@ -13,6 +13,7 @@ use crate::{
     context::Context,
     desk::{Desk, Source},
     failure::{At as _, Failure},
+    names::plural,
     open::page,
     output::Report,
     reference::{Reference, Version},
@@ -22,7 +23,8 @@ use crate::{
 ///
 /// The parts of an index go with it, unless a tag or another index names them. What is deleted can
 /// come back by `undelete` as long as the history is kept, and its bytes are there as long. --purge
-/// removes the bytes at once and for ever, also from the history. Of an OCI layout only the entry in
+/// removes them for ever, also from the history: nobody can read them any more, and the bytes are
+/// freed unless somebody may be reading them just now. Of an OCI layout only the entry in
 /// its list goes: its blobs stay in the directory.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -49,6 +51,9 @@ struct Removed {
     kept: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     purged: Option<Vec<String>>,
+    /// How many files and slots with purged bytes are still to be freed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting: Option<u64>,
 }
 
 impl Report for Removed {
@@ -62,6 +67,12 @@ impl Report for Removed {
         }
         for digest in self.purged.iter().flatten() {
             text.push_str(&format!("  {digest} purged\n"));
+        }
+        if let Some(waiting @ 1..) = self.waiting {
+            let waiting = plural(waiting, "file or slot waits", "files and slots wait");
+            text.push_str(&format!(
+                "  {waiting}, for somebody may still read them: `artifact gc` frees them later\n"
+            ));
         }
         text
     }
@@ -148,13 +159,23 @@ async fn local_artifact(
         }
     }
     if purge {
-        done.purged = Some(
-            purge_all(local, &gone, &mut done.kept)
-                .await
-                .at(&source.shown)?,
-        );
+        let purged = purge_all(local, &gone, &mut done.kept).await;
+        done.purged = Some(purged.at(&source.shown)?);
+        done.waiting = Some(free(local).await?);
     }
     Ok(done)
+}
+
+/// Frees what was purged, and returns how many files and slots wait: somebody may be reading them.
+async fn free(local: &LocalPackage) -> Result<u64, Failure> {
+    let collected = local.session.collect(&CollectOptions::default()).await;
+    let freed = match collected {
+        Ok(collected) if !collected.busy => collected.waiting,
+        // Another collector frees it, or a guard stopped this one: it is in the trash in any case.
+        Ok(_) | Err(Error::Unsupported { .. }) => local.session.totals().await?.trash,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(freed)
 }
 
 /// An artifact's manifests, each after all that name it.

@@ -1,0 +1,153 @@
+//! `artifact repo add|set|show|ls|rm`
+
+use crate::support::{
+    bench::Bench,
+    run::{each, fields},
+};
+
+const FIELDS: [&str; 7] = [
+    "description",
+    "format",
+    "generation",
+    "kind",
+    "name",
+    "quota",
+    "stage",
+];
+
+#[test]
+fn a_repository_is_made_changed_shown_listed_and_removed() {
+    let bench = Bench::new();
+    let made = bench.json([
+        "repo",
+        "add",
+        "team/models",
+        "--quota",
+        "1MiB",
+        "--stage",
+        "dev",
+    ]);
+    assert_eq!(fields(&made), ["repository", "revision"]);
+    let shown = bench.json(["repo", "show", "team/models"]);
+    assert_eq!(fields(&shown), FIELDS);
+    assert_eq!(shown["quota"], 1 << 20);
+    assert_eq!(
+        (&shown["stage"], &shown["generation"]),
+        (&"dev".into(), &1.into())
+    );
+    let set = ["repo", "set", "team/models", "--quota", "2GB", "--no-stage"];
+    assert_eq!(fields(&bench.json(set)), ["repository", "revision"]);
+    bench.ok(["repo", "set", "team/models", "--description", "ours"]);
+    let shown = bench.json(["repo", "show", "team/models"]);
+    assert_eq!(shown["quota"], 2_000_000_000_u64);
+    assert_eq!(
+        (&shown["stage"], &shown["description"]),
+        (&().into(), &"ours".into())
+    );
+    bench.ok(["repo", "set", "team/models", "--no-quota"]);
+    let text = bench.ok(["repo", "show", "team/models"]);
+    assert!(
+        text.contains("no quota") && text.contains("generation   4"),
+        "{text}"
+    );
+    let list = bench.json(["repo", "ls"]);
+    assert_eq!(
+        each(&list["repositories"], "name"),
+        ["default", "team/models"]
+    );
+    assert_eq!(fields(&list["repositories"][0]), FIELDS);
+    assert_eq!(
+        bench.ok(["repo", "rm", "team/models"]),
+        "removed repository team/models\n"
+    );
+    assert_eq!(
+        each(&bench.json(["repo", "ls"])["repositories"], "name"),
+        ["default"]
+    );
+}
+
+#[test]
+fn packages_below_a_new_repository_are_adopted_or_stand_against_it() {
+    let bench = Bench::stocked();
+    bench.refuses(["repo", "add", "team"], 5, &["team/build", "--adopt"]);
+    bench.ok(["repo", "add", "team", "--adopt"]);
+    let listed = bench.json(["ls"]);
+    assert_eq!(each(&listed["packages"], "repository"), ["team"]);
+    bench.holds_the_tree("team/build:1");
+    bench.refuses(
+        ["repo", "rm", "team"],
+        5,
+        &["still holds team/build", "delete"],
+    );
+    // A repository's own name is none for a package, and is no mystery.
+    bench.refuses(
+        ["push", "build", "team:1"],
+        3,
+        &["team is a repository", "team/NAME"],
+    );
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let bench = Bench::new();
+    bench.ok(["repo", "add", "team"]);
+    bench.refuses(
+        ["repo", "add", "team"],
+        5,
+        &["team is there already", "artifact repo set team"],
+    );
+    bench.refuses(["repo", "add", "Bad Name"], 2, &["Bad Name", "lower-case"]);
+    bench.refuses(
+        ["repo", "add", "x", "--quota", "lots"],
+        2,
+        &["lots", "64KiB"],
+    );
+    bench.refuses(
+        ["repo", "set", "team"],
+        2,
+        &["nothing is to be changed", "--quota"],
+    );
+    bench.refuses(
+        ["repo", "set", "team", "--stage", "a", "--no-stage"],
+        2,
+        &["--no-stage"],
+    );
+    bench.refuses(
+        ["repo", "set", "nope", "--quota", "5"],
+        3,
+        &["nope", "artifact repo ls"],
+    );
+    bench.refuses(
+        ["repo", "show", "nope"],
+        3,
+        &["no repository nope", "artifact repo ls"],
+    );
+    bench.refuses(
+        ["repo", "rm", "nope"],
+        3,
+        &["no repository nope", "artifact repo ls"],
+    );
+    let run = bench.run(["repo", "rm", "default"]);
+    assert_eq!(run.code, 9, "{run:#?}");
+    assert!(run.err.contains("default repository cannot go"), "{run:#?}");
+}
+
+/// A quota is told before a byte is stored, with its figures and how to raise it.
+#[test]
+fn a_quota_holds() {
+    let bench = Bench::new();
+    bench.ok(["repo", "add", "small", "--quota", "100KiB"]);
+    let push = ["push", "build", "small/app:1", "--jobs", "1"];
+    let run = bench.run(push);
+    assert_eq!(run.code, 8, "{run:#?}");
+    for word in [
+        "the quota of small is 102400 bytes",
+        "artifact repo set NAME --quota",
+    ] {
+        assert!(run.err.contains(word), "{word}: {run:#?}");
+    }
+    assert_eq!(bench.ok(["ls", "small"]), "", "no package came of it");
+    bench.ok(["repo", "set", "small", "--quota", "2MiB"]);
+    bench.ok(push);
+    bench.holds_the_tree("small/app:1");
+}
