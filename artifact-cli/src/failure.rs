@@ -190,6 +190,10 @@ impl From<Error> for Failure {
         let failure = Self::of(error.kind(), &error);
         match &error {
             Error::Blocked { .. } => failure.without_remedy(),
+            // Who may open the directory has every role: what refuses is the stage.
+            Error::Denied { .. } => failure.remedy(
+                "`artifact repo show NAME` tells the stage of a repository, `artifact repo stage` what it forbids",
+            ),
             Error::Index(future @ IndexError::FutureRevision { .. }) => {
                 Self::of(error.kind(), future)
                     .remedy("`artifact history` shows the revisions that there are")

@@ -95,6 +95,19 @@ impl FromStr for Span {
     }
 }
 
+/// Returns a length of time as [`Span`] reads it, in the largest unit that fits.
+pub(crate) fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [("d", 24 * 60 * 60), ("h", 60 * 60), ("m", 60)];
+    let fits = units
+        .iter()
+        .find(|(_, length)| seconds >= *length && seconds.is_multiple_of(*length));
+    match fits {
+        Some((unit, length)) => format!("{}{unit}", seconds / length),
+        None => format!("{seconds}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +186,14 @@ mod tests {
                 "{}",
                 bytes(size)
             );
+        }
+    }
+
+    #[test]
+    fn spans_are_shown_as_they_are_read() {
+        for text in ["0s", "90s", "15m", "25h", "7d"] {
+            let Span(time) = text.parse().unwrap();
+            assert_eq!(span(time), text);
         }
     }
 }

@@ -150,7 +150,9 @@ pub(crate) async fn run(context: &Context, args: DuArgs) -> Result<(), Failure> 
             .at(show_scope(&args.scope))
             .remedy("`artifact repo ls` lists the repositories, `artifact du` shows them all"));
     }
-    let mut scopes = vec![line(&opened, &args.scope, None).await?];
+    let namespace = opened.session.namespace(AsOf::Now, &args.scope).await;
+    let quota = namespace.at(show_scope(&args.scope))?.value.quota;
+    let mut scopes = vec![line(&opened, &args.scope, quota).await?];
     for (scope, quota) in repositories {
         if scope == args.scope {
             scopes.clear();

@@ -4,6 +4,10 @@ use artifact::{AsOf, RepositoryName, RepositorySettings, Setting, StageName};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::{
+    namespace::{self, NamespaceArgs},
+    stage::{self, StageArgs},
+};
 use crate::{
     context::Context,
     failure::{At as _, Failure},
@@ -13,7 +17,7 @@ use crate::{
     size::{self, Size},
 };
 
-/// Make, change, show, list and remove repositories
+/// Make, change, show, list and remove repositories, and set what they share
 ///
 /// A repository is a container of packages with settings of its own: a stage, a quota. A name such
 /// as team/models/bert belongs to the longest repository above it; what fits none belongs to
@@ -25,6 +29,8 @@ Examples:
   artifact repo add team --adopt            takes in the packages below team that are there already
   artifact repo set team/models --stage release --no-quota
   artifact repo show team/models --as-of 2h
+  artifact repo stage release --overwrite no --delete no
+  artifact repo namespace team --quota 2TiB
 ")]
 pub(crate) struct RepoArgs {
     #[command(subcommand)]
@@ -61,6 +67,8 @@ Examples:
   artifact repo ls --as-of 41
 ")]
     Ls(AsOfArgs),
+    Namespace(NamespaceArgs),
+    Stage(StageArgs),
     /// Remove a repository that holds no package
     #[command(after_help = "\
 Examples:
@@ -253,6 +261,8 @@ pub(crate) async fn run(context: &Context, args: RepoArgs) -> Result<(), Failure
             let repositories = list(&opened, at).await?;
             context.output.show(&Repositories { repositories })
         }
+        RepoCommand::Namespace(args) => namespace::run(context, args).await,
+        RepoCommand::Stage(args) => stage::run(context, args).await,
         RepoCommand::Rm { name } => {
             let opened = open(context, None).await?;
             let removed = opened.session.remove_repository(&name).await.at(&name)?;

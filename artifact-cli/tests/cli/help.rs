@@ -3,7 +3,7 @@
 use crate::support::bench::Bench;
 
 /// Every command, those of `repo` and `user` among them.
-pub(crate) const COMMANDS: [&str; 30] = [
+pub(crate) const COMMANDS: [&str; 32] = [
     "init",
     "serve",
     "push",
@@ -22,6 +22,8 @@ pub(crate) const COMMANDS: [&str; 30] = [
     "repo show",
     "repo ls",
     "repo rm",
+    "repo namespace",
+    "repo stage",
     "user",
     "user add",
     "user set",

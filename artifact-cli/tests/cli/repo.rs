@@ -132,6 +132,115 @@ fn what_cannot_be_is_refused() {
     assert!(run.err.contains("default repository cannot go"), "{run:#?}");
 }
 
+/// What the repositories of a stage share: how long the past is kept, and what nobody may do.
+#[test]
+fn a_stage_holds_for_its_repositories() {
+    let bench = Bench::new();
+    let names = [
+        "delete",
+        "generation",
+        "historyKeep",
+        "name",
+        "overwrite",
+        "verifyAlways",
+    ];
+    let fresh = bench.json(["repo", "stage", "release"]);
+    assert_eq!(
+        (fields(&fresh), &fresh["generation"]),
+        (names.to_vec(), &0.into())
+    );
+    let head = bench.head().to_string();
+    let set = [
+        "repo",
+        "stage",
+        "release",
+        "--overwrite",
+        "no",
+        "--delete",
+        "no",
+        "--history-keep",
+        "30d",
+    ];
+    let set = bench.json(set);
+    assert_eq!(
+        (fields(&set), &set["historyKeep"]),
+        (names.to_vec(), &2_592_000_000_u64.into())
+    );
+    assert!(
+        bench
+            .ok(["repo", "stage", "release"])
+            .contains("history-keep   30d")
+    );
+    let before = bench.json(["repo", "stage", "release", "--as-of", &head]);
+    assert_eq!(before, fresh);
+    bench.ok(["repo", "add", "r", "--stage", "release"]);
+    bench.ok(["push", "build", "r/app:1"]);
+    std::fs::write(bench.path("build/more"), "x").unwrap();
+    let push = ["push", "build/more", "r/app:1"];
+    let run = bench.run(push);
+    assert_eq!(run.code, 4, "{run:#?}");
+    assert!(
+        run.err.contains("forbids to move a tag") && run.err.contains("artifact repo stage"),
+        "{run:#?}"
+    );
+    bench.refuses(
+        ["rm", "r/app:1"],
+        4,
+        &["forbids to delete", "artifact repo stage"],
+    );
+    bench.refuses(
+        ["untag", "r/app:1"],
+        4,
+        &["forbids to delete", "artifact repo stage"],
+    );
+    bench.ok(["repo", "stage", "release", "--overwrite", "yes"]);
+    bench.ok(push);
+    bench.refuses(
+        ["repo", "stage", "release", "--delete", "maybe"],
+        2,
+        &["maybe", "yes"],
+    );
+    bench.refuses(["repo", "stage", "Bad"], 2, &["Bad", "lower-case"]);
+}
+
+/// A namespace's quota is for all repositories below it together, and its stage for those without one.
+#[test]
+fn a_namespace_holds_for_what_is_below_it() {
+    let bench = Bench::new();
+    let names = ["generation", "namespace", "quota", "stage"];
+    let set = bench.json([
+        "repo",
+        "namespace",
+        "team",
+        "--quota",
+        "2MiB",
+        "--stage",
+        "frozen",
+    ]);
+    assert_eq!(
+        (fields(&set), &set["quota"]),
+        (names.to_vec(), &(2 << 20).into())
+    );
+    bench.ok(["repo", "stage", "frozen", "--delete", "no"]);
+    for name in ["team/a", "team/b"] {
+        bench.ok(["repo", "add", name]);
+    }
+    bench.ok(["push", "build", "team/a/app:1"]);
+    bench.refuses(["rm", "team/a/app:1"], 4, &["forbids to delete"]);
+    let run = bench.run(["push", "build", "team/b/app:1", "--jobs", "1"]);
+    assert_eq!(run.code, 8, "{run:#?}");
+    assert!(
+        run.err.contains("the quota of team is 2097152 bytes"),
+        "{run:#?}"
+    );
+    assert_eq!(bench.json(["du", "team"])["scopes"][0]["quota"], 2 << 20);
+    let freed = bench.json(["repo", "namespace", "team", "--no-quota", "--no-stage"]);
+    assert_eq!((&freed["quota"], &freed["stage"]), (&().into(), &().into()));
+    bench.ok(["push", "build", "team/b/app:1"]);
+    bench.ok(["rm", "team/a/app:1"]);
+    assert_eq!(bench.json(["repo", "namespace", "/"])["namespace"], "/");
+}
+
 /// A quota is told before a byte is stored, with its figures and how to raise it.
 #[test]
 fn a_quota_holds() {
