@@ -1,6 +1,6 @@
 //! Moves artifacts between the places that references name; `cp`, `push` and `pull` are its forms.
 
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use artifact::{
     Annotations, Condition, ErrorKind, SpawnExt as _, Tag,
@@ -206,6 +206,8 @@ async fn move_it(
         }
         (_, Reference::Directory(path)) => {
             let source = desk.source(from, courier.errand.moment).await?;
+            source.manifest().await?;
+            make_parents(path)?;
             courier.pull(&source, path).await
         }
         _ => {
@@ -216,6 +218,18 @@ async fn move_it(
             courier.copy(&source, to, &place).await
         }
     }
+}
+
+/// Makes the directories above a path, as a layout at that path would get them.
+fn make_parents(path: &Path) -> Result<(), Failure> {
+    let Some(parent) = path.parent() else {
+        return Ok(());
+    };
+    fs::create_dir_all(parent).map_err(|error| {
+        Failure::from(error)
+            .says("the directory to pull into cannot be made")
+            .at(parent.display())
+    })
 }
 
 impl Errand {

@@ -38,7 +38,18 @@ impl From<TransferError> for Failure {
             TransferError::Engine(error) => error.into(),
             TransferError::Layout(error) => error.into(),
             TransferError::Remote(error) => error.into(),
-            error => Self::of(error.kind(), &error),
+            error => {
+                let failure = Self::of(error.kind(), &error);
+                match error {
+                    // What these say ends in what to do.
+                    TransferError::Changed { .. }
+                    | TransferError::Exists { .. }
+                    | TransferError::Kind { .. }
+                    | TransferError::Name { .. }
+                    | TransferError::NotADirectory { .. } => failure.without_remedy(),
+                    _ => failure,
+                }
+            }
         }
     }
 }

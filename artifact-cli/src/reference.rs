@@ -153,7 +153,12 @@ impl FromStr for Shelf {
                 return origin.map(Self::Host).map_err(|error| error.to_string());
             }
         }
-        text.parse().map(Self::Of)
+        // A namespace is often written as a directory is.
+        let named = text.strip_suffix('/').filter(|_| !text.contains(':'));
+        match named {
+            Some(name) if !name.is_empty() => name.parse().map(Self::Of),
+            _ => text.parse().map(Self::Of),
+        }
     }
 }
 
@@ -348,5 +353,7 @@ mod tests {
             Ok(Shelf::Of(Reference::Remote(..)))
         ));
         assert!(matches!("a".parse(), Ok(Shelf::Of(Reference::Package(..)))));
+        assert_eq!("a/b/".parse::<Shelf>(), "a/b".parse());
+        assert!("/".parse::<Shelf>().is_err() && "a//".parse::<Shelf>().is_err());
     }
 }

@@ -65,8 +65,13 @@ fn target(text: &str) -> Result<Reference, Failure> {
         }
         return Ok(parsed);
     }
+    if text.is_empty() {
+        return Err(Failure::usage("a path to pull to is to be named").remedy(FORM));
+    }
     Ok(Reference::Directory(PathBuf::from(text)))
 }
+
+const FORM: &str = "write `artifact pull FROM PATH`";
 
 /// Returns the directory that has the last part of the name.
 fn usual(from: &Reference) -> Result<Reference, Failure> {
@@ -74,7 +79,7 @@ fn usual(from: &Reference) -> Result<Reference, Failure> {
         Reference::Package(name, _) | Reference::Remote(_, name, _) => name.as_str(),
         Reference::Directory(_) | Reference::Layout(..) => {
             let failure = Failure::usage("a path to pull to is to be named").at(from);
-            return Err(failure.remedy("write `artifact pull FROM PATH`"));
+            return Err(failure.remedy(FORM));
         }
     };
     let last = name.rsplit('/').next().unwrap_or(name);

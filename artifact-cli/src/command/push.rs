@@ -69,6 +69,11 @@ fn source(text: &str) -> Result<Reference, Failure> {
     {
         return text.parse().map_err(|error: String| Failure::usage(error));
     }
+    if text.is_empty() {
+        return Err(
+            Failure::usage("a path to push is to be named").remedy("name a directory or a file")
+        );
+    }
     let path = PathBuf::from(text);
     if !path.exists() {
         let failure = Failure::new(ErrorKind::NotFound, "there is no such file or directory");

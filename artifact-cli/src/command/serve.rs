@@ -46,7 +46,7 @@ pub(crate) struct ServeArgs {
     /// The registry's directory
     dir: Option<PathBuf>,
     /// The address and port to listen on; may be given several times
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5000")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000", value_parser = address)]
     listen: Vec<SocketAddr>,
     /// What those may do who do not log in
     #[arg(long, value_enum, default_value_t)]
@@ -73,6 +73,18 @@ pub(crate) struct ServeArgs {
     /// debug
     #[arg(long, value_enum, default_value_t)]
     log_format: log::Format,
+}
+
+/// Reads an address to listen on. Names are not looked up: which of its addresses is meant is to be
+/// said, but for that of the machine itself.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    let wrong = "write ADDRESS:PORT, such as 127.0.0.1:5000, 0.0.0.0:443 or [::1]:5000";
+    text.parse()
+        .map_err(|_| format!("{text:?} is no address with a port: {wrong}"))
 }
 
 /// What the server says when it is ready.

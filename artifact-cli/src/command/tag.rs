@@ -31,10 +31,19 @@ pub(crate) struct TagArgs {
     /// The artifact
     reference: Reference,
     /// The tags that shall point at it
-    #[arg(required = true)]
+    #[arg(required = true, value_parser = tag)]
     tags: Vec<Tag>,
     #[command(flatten)]
     condition: ConditionArgs,
+}
+
+fn tag(text: &str) -> Result<Tag, String> {
+    text.parse().map_err(|error| {
+        if text.contains(['/', ':']) {
+            return format!("{text:?} is no tag: `artifact cp FROM {text}` names it elsewhere");
+        }
+        format!("{text:?} is no tag: {error}")
+    })
 }
 
 #[derive(Serialize)]

@@ -42,6 +42,14 @@ fn it_is_made_where_it_is_told() {
     bench.ok(["ls", "--registry", "other"]);
     let mut by_environment = bench.command(["ls"]);
     Run::of(by_environment.env("ARTIFACT_REGISTRY", bench.path("deep/down"))).ok();
+    // One that is empty is not set.
+    let mut unset = bench.command(["ls"]);
+    let run = Run::of(
+        unset
+            .env("ARTIFACT_REGISTRY", "")
+            .env("ARTIFACT_CA_FILE", ""),
+    );
+    assert_eq!(run.code, 3, "{run:#?}");
     let run = bench.run(["ls"]);
     assert_eq!(run.code, 3, "neither is found by itself: {run:#?}");
 }

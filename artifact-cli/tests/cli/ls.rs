@@ -13,6 +13,7 @@ fn packages_are_listed_whole_and_below_a_name() {
     bench.ok(["cp", "team/build:1", "team/deep/other"]);
     bench.ok(["cp", "team/build:1", "teamwork"]);
     assert_eq!(bench.ok(["ls", "team"]), "team/build\nteam/deep/other\n");
+    assert_eq!(bench.ok(["ls", "team/"]), bench.ok(["ls", "team"]));
     let listed = bench.json(["ls"]);
     assert_eq!(fields(&listed), ["packages"]);
     assert_eq!(fields(&listed["packages"][0]), ["name", "repository"]);

@@ -106,6 +106,14 @@ fn its_log_is_for_people_or_for_programs() {
 }
 
 #[test]
+fn localhost_is_this_machine() {
+    let bench = Bench::stocked();
+    let mut command = bench.command(["serve", "--listen", "localhost:0", "--anonymous", "read"]);
+    let server = Server::of(&mut command);
+    assert_eq!(bench.ok(["ls", &server.at("team/build")]), "1\n");
+}
+
+#[test]
 fn several_addresses_and_tls() {
     let bench = Bench::stocked();
     let server = Server::start(&bench, &["--anonymous", "read", "--listen", "127.0.0.1:0"]);
@@ -196,7 +204,14 @@ fn what_cannot_be_served_is_refused() {
         7,
         &[&address, "in use", "another port"],
     );
-    bench.refuses(["serve", "--listen", "nonsense"], 2, &["nonsense"]);
+    for bad in ["nonsense", ":5000", "127.0.0.1", "registry.example:5000"] {
+        let run = bench.run(["serve", "--listen", bad]);
+        assert_eq!(run.code, 2, "{run:#?}");
+        assert!(
+            run.err.contains(bad) && run.err.contains("[::1]:5000"),
+            "{run:#?}"
+        );
+    }
     bench.refuses(["serve", "--tls-cert", "x"], 2, &["--tls-key"]);
     bench.refuses(["serve", "--anonymous", "all"], 2, &["all", "read"]);
     bench.refuses(["serve", "--drain", "soon"], 2, &["soon", "90s"]);

@@ -144,6 +144,12 @@ fn what_cannot_be_tagged_is_refused() {
         2,
         &["bad tag", "at most 128"],
     );
+    let elsewhere = ["tag", "team/build:1", "team/other:1"];
+    bench.refuses(
+        elsewhere,
+        2,
+        &["team/other:1", "artifact cp FROM team/other:1"],
+    );
     bench.refuses(
         ["tag", "dir:build", "x"],
         2,

@@ -166,8 +166,16 @@ fn pull_brings_each_kind_into_a_directory_and_a_layout() {
         here.ok(["pull", from, &format!("oci:l{place}:x")]);
         here.holds_the_tree(&format!("oci:l{place}:x"));
     }
+    // Directories above the path are made, and only for what is there.
+    here.ok(["pull", "team/build:1", "deep/down/out"]);
+    assert_eq!(tree::contents(&here.path("deep/down/out")), expected);
+    here.refuses(["pull", "team/build:x", "other/down/out"], 3, &["no tag x"]);
+    here.refuses(
+        ["pull", "team/build:1", "build/run/out"],
+        1,
+        &["build/run", "cannot be made"],
+    );
     // Without a path it goes where the name says.
-    here.ok(["repo", "ls"]);
     fs::rename(here.path("build"), here.path("original")).unwrap();
     here.ok(["pull", "team/build:1"]);
     assert_eq!(tree::contents(&here.path("build")), expected);
@@ -362,6 +370,16 @@ fn what_cannot_be_meant_is_refused() {
     ] {
         bench.refuses(words, code, &said);
     }
+    bench.refuses(
+        ["pull", "team/build:1", ""],
+        2,
+        &["a path to pull to", "artifact pull FROM PATH"],
+    );
+    bench.refuses(
+        ["push", "", "x:1"],
+        2,
+        &["a path to push", "a directory or a file"],
+    );
     bench.refuses(
         ["pull", "oci:layout:1"],
         2,
