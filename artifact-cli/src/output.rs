@@ -39,11 +39,13 @@ impl Output {
         } else {
             report.text()
         };
-        print(text.as_bytes())
+        print(text.as_bytes())?;
+        Ok(())
     }
 
-    /// Shows one of many results: with `--json` each is a document on a line of its own.
-    pub(crate) fn show_line(self, report: &impl Report) -> Result<(), Failure> {
+    /// Shows one of many results: with `--json` each is a document on a line of its own. Says whether
+    /// somebody reads on.
+    pub(crate) fn show_line(self, report: &impl Report) -> Result<bool, Failure> {
         if !self.json {
             return print(report.text().as_bytes());
         }
@@ -89,13 +91,13 @@ impl Output {
     }
 }
 
-/// Prints bytes as they are.
-pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
+/// Prints bytes as they are; says whether somebody reads on.
+pub(crate) fn print(bytes: &[u8]) -> Result<bool, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
         // Who reads no further has what he wanted.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Failure::from(error).at("standard output")),
     }
 }

@@ -140,13 +140,18 @@ pub(crate) async fn run(context: &Context, args: HistoryArgs) -> Result<(), Fail
         return context.output.show(&History { commits });
     }
     for commit in &commits {
-        context.output.show_line(commit)?;
+        if !context.output.show_line(commit)? {
+            return Ok(());
+        }
     }
     let mut feed = session.feed(last).await?;
     loop {
         let commit = feed.wait().await?;
-        if let Some(document) = CommitDocument::new(&commit, filter) {
-            context.output.show_line(&document)?;
+        let document = CommitDocument::new(&commit, filter);
+        if let Some(document) = document
+            && !context.output.show_line(&document)?
+        {
+            return Ok(());
         }
     }
 }

@@ -167,7 +167,8 @@ pub(crate) async fn run(context: &Context, args: InspectArgs) -> Result<(), Fail
     let wanted = source.wanted();
     let manifest = source.manifest().await?;
     if args.manifest {
-        return print(manifest.bytes());
+        print(manifest.bytes())?;
+        return Ok(());
     }
     let registry = here(&source, &wanted).await?;
     let referrers = referrers(&source, &manifest).await?;
