@@ -82,6 +82,11 @@ pub(crate) mod space;
 // File systems that take no blocks ahead need it on Linux, too.
 #[cfg(target_os = "linux")]
 pub(crate) mod space_portable;
+#[cfg(target_os = "linux")]
+pub(crate) mod unnamed;
+#[cfg(not(target_os = "linux"))]
+#[path = "unnamed_portable.rs"]
+pub(crate) mod unnamed;
 
 // The fallbacks are compiled and tested where the real thing is used, too.
 #[cfg(all(test, unix))]

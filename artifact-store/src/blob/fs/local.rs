@@ -16,7 +16,7 @@ use super::{
     slots,
 };
 use crate::{
-    sys::{copy, file_io, reflink},
+    sys::{copy, file_io, reflink, unnamed},
     vfs::VfsError,
 };
 
@@ -100,22 +100,36 @@ fn link(shared: &Shared, key: &BlobKey, blob: &LocalBlob, target: &Path) -> io::
     shared.vfs.link(&path, target).map_err(io::Error::from)
 }
 
-/// A file beside the target, which is gone when this is dropped, unless it became the target.
+/// A file without a name, or else beside the target, which is gone when this is dropped, unless it became
+/// the target.
 ///
-/// Only a process that dies leaves one. A power loss soon after may leave an incomplete target,
-/// as any file that was not synced: who needs more syncs it.
+/// Only a process that dies leaves one, where files without a name are not known. A power loss soon
+/// after may leave an incomplete target, as any file that was not synced: who needs more syncs it.
 struct Temporary<'a> {
     shared: &'a Shared,
     target: &'a Path,
-    path: PathBuf,
+    /// Its name, where it has one.
+    path: Option<PathBuf>,
     file: File,
 }
 
+/// The mode of the files that are made, cut by what the process masks.
+const MODE: u32 = 0o666;
+
 impl<'a> Temporary<'a> {
     fn new(shared: &'a Shared, target: &'a Path) -> io::Result<Self> {
-        let name = format!(".artifact-{}", hex::encode(shared.random::<8>()));
-        let path = target.with_file_name(name);
-        let file = file_io::create_new(&path, 0o666)?;
+        let parent = target
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        let unnamed = unnamed::create(parent.unwrap_or(Path::new(".")), MODE)?;
+        let (path, file) = if let Some(file) = unnamed {
+            (None, file)
+        } else {
+            let name = format!(".artifact-{}", hex::encode(shared.random::<8>()));
+            let path = target.with_file_name(name);
+            let file = file_io::create_new(&path, MODE)?;
+            (Some(path), file)
+        };
         Ok(Self {
             shared,
             target,
@@ -132,14 +146,18 @@ impl<'a> Temporary<'a> {
             Way::Copy => copy::copy_range(&blob.file, blob.offset, blob.length, &self.file)?,
             _ => return Err(io::ErrorKind::Unsupported.into()),
         }
-        self.shared.vfs.rename_new(&self.path, self.target)?;
-        Ok(())
+        match &self.path {
+            Some(path) => Ok(self.shared.vfs.rename_new(path, self.target)?),
+            None => unnamed::give_name(&self.file, self.target),
+        }
     }
 }
 
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         // It has another name when it became the target.
-        let _gone = self.shared.vfs.unlink(&self.path);
+        if let Some(path) = &self.path {
+            let _gone = self.shared.vfs.unlink(path);
+        }
     }
 }
