@@ -1,6 +1,6 @@
 //! Whether index and journal of a registry are whole: the part of `fsck` that is not about blobs.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use artifact_core::{ManifestIndex as _, Revision, SpawnExt as _};
 
@@ -38,11 +38,19 @@ impl Home {
         let revision = self.sqlite().head().await.map_err(&failed)?.revision;
         let vfs = Arc::clone(&self.parts().options.vfs);
         let directory = self.parts().layout.journal();
-        let read = self
-            .spawn()
-            .run_blocking(move || read(vfs, &directory, revision));
+        let read = self.spawn().run_blocking(move || read(vfs, &directory));
         let read = read.await.map_err(HomeError::lost(self.path()))?;
-        let (journal, entries) = read.map_err(HomeError::journal(self.path()))?;
+        let Read {
+            problems: mut journal,
+            entries,
+            reached,
+        } = read.map_err(HomeError::journal(self.path()))?;
+        // Another process may be writing the last line; what it committed before is there.
+        if reached < revision {
+            journal.push(format!(
+                "it ends at revision {reached}, and the index is at {revision}"
+            ));
+        }
         Ok(Checked {
             revision,
             index,
@@ -50,15 +58,44 @@ impl Home {
             entries,
         })
     }
+
+    /// Writes what is damaged or missing in the journal anew, from what the index still has of it: what
+    /// happened since the horizon. Says whether anything was.
+    ///
+    /// What is damaged below the horizon the index cannot tell: there [`Home::check`] goes on telling
+    /// of it.
+    ///
+    /// # Errors
+    /// [`HomeError::ReadOnly`], and where the index or the file system fails: then the journal is as it
+    /// was.
+    pub async fn mend_journal(&self) -> Result<bool, HomeError> {
+        let Some(writing) = &self.parts().writing else {
+            return Err(HomeError::ReadOnly {
+                path: self.path().to_owned(),
+            });
+        };
+        let (upkeep, index) = (Arc::clone(&writing.upkeep), self.sqlite().clone());
+        let mended = self
+            .spawn()
+            .run_blocking(move || upkeep.mend_journal(&index));
+        mended.await.map_err(HomeError::lost(self.path()))?
+    }
 }
 
-fn read(
-    vfs: Arc<dyn Vfs>,
-    directory: &std::path::Path,
-    head: Revision,
-) -> Result<(Vec<String>, u64), JournalError> {
-    let mut problems = Vec::new();
-    let mut count = 0;
+/// What was read of a journal.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// What is damaged or missing, in words.
+    pub(super) problems: Vec<String>,
+    /// How many entries are whole.
+    pub(super) entries: u64,
+    /// The newest revision.
+    pub(super) reached: Revision,
+}
+
+/// Reads a journal from its beginning to its end.
+pub(super) fn read(vfs: Arc<dyn Vfs>, directory: &Path) -> Result<Read, JournalError> {
+    let (mut problems, mut count) = (Vec::new(), 0);
     let mut entries = Journal::read(vfs, directory, Revision::ZERO)?;
     for entry in entries.by_ref() {
         match entry {
@@ -67,12 +104,9 @@ fn read(
             Err(error) => return Err(error),
         }
     }
-    // Another process may be writing the last line; what it committed before is there.
-    if entries.reached() < head {
-        problems.push(format!(
-            "it ends at revision {}, and the index is at {head}",
-            entries.reached()
-        ));
-    }
-    Ok((problems, count))
+    Ok(Read {
+        problems,
+        entries: count,
+        reached: entries.reached(),
+    })
 }

@@ -2,12 +2,13 @@
 
 use std::{fmt, fs, path::Path, sync::Arc};
 
-use artifact_core::{ManifestIndex as _, Revision};
+use artifact_core::{ErrorKind, ManifestIndex as _, Revision};
 
 use super::{
+    check,
     error::HomeError,
     home::Home,
-    layout::Layout,
+    layout::{Layout, index_files},
     open_parts::{check_registry, find, open_index},
     options::OpenOptions,
     place::place,
@@ -17,8 +18,10 @@ use super::{
     settings::Manifesto,
 };
 use crate::{
-    index::sqlite::{index::SqliteIndex, options::Access},
-    journal::Journal,
+    index::sqlite::{
+        index::SqliteIndex,
+        options::{Access, OpenError},
+    },
     sys::{
         access,
         boot::BootClock,
@@ -83,9 +86,9 @@ impl Finding {
         Self { subject, outcome }
     }
 
-    /// Returns the finding that an error is; its text says what to do.
+    /// Returns the finding that an error is.
     fn failed(subject: &'static str, error: &HomeError) -> Self {
-        Self::bad(subject, told(error), "see above")
+        Self::bad(subject, told(error), remedy(error))
     }
 }
 
@@ -103,7 +106,8 @@ impl fmt::Display for Finding {
 
 impl Home {
     /// Looks at a registry's directory, hop by hop, and tells what is wrong and what to do about it.
-    /// It changes nothing, and works beside others that have the registry open.
+    /// It changes nothing, and works beside others that have the registry open. It reads all of the
+    /// index and the journal, and no blobs.
     ///
     /// What follows from what is wrong is not looked at: a directory that is not there has one
     /// finding.
@@ -123,11 +127,15 @@ impl Home {
         findings.push(alone(&layout));
         findings.extend(writer(&layout));
         match index(&layout, &manifesto, options).await {
-            Ok((head, found)) => {
+            Ok((index, head, found)) => {
                 findings.extend(found);
-                findings.push(journal(&layout, options, head));
+                findings.push(journal(&layout, options, Some((&index, head))).await);
             }
-            Err(finding) => findings.push(finding),
+            Err(finding) => {
+                findings.push(finding);
+                // Only from it the index can be made anew.
+                findings.push(journal(&layout, options, None).await);
+            }
         }
         findings.extend(leftovers(&layout));
         findings
@@ -268,7 +276,7 @@ fn writer(layout: &Layout) -> Option<Finding> {
         Ok(None) => Finding::good(SUBJECT, String::from("free")),
         Ok(Some(id)) if process::is_stopped(id) => Finding::bad(
             SUBJECT,
-            format!("process {id} is stopped inside a commit: all others wait, and get `Busy`"),
+            format!("process {id} is stopped inside a commit: all others wait for it in vain"),
             format!("run `kill -CONT {id}`, or end it"),
         ),
         Ok(Some(0)) => Finding::good(
@@ -284,7 +292,7 @@ async fn index(
     layout: &Layout,
     manifesto: &Manifesto,
     options: &OpenOptions,
-) -> Result<(Revision, Vec<Finding>), Finding> {
+) -> Result<(SqliteIndex, Revision, Vec<Finding>), Finding> {
     const SUBJECT: &str = "index";
     let root = layout.root();
     let failed = |error: &HomeError| Finding::failed(SUBJECT, error);
@@ -299,12 +307,15 @@ async fn index(
     check_registry(layout, manifesto, &index).map_err(|error| failed(&error))?;
     let read = |error| failed(&HomeError::index(root)(error));
     let head = index.head().await.map_err(read)?.revision;
-    let mut findings = vec![Finding::good(
-        SUBJECT,
-        format!("revision {head}, epoch {}", index.identity().epoch.get()),
-    )];
+    let problems = index.check().await.map_err(read)?.problems;
+    let mut findings = vec![if problems.is_empty() {
+        let epoch = index.identity().epoch.get();
+        Finding::good(SUBJECT, format!("whole, at revision {head}, epoch {epoch}"))
+    } else {
+        Finding::bad(SUBJECT, problems.join("; "), REBUILD)
+    }];
     findings.extend(copied(layout, &index));
-    Ok((head, findings))
+    Ok((index, head, findings))
 }
 
 fn copied(layout: &Layout, index: &SqliteIndex) -> Option<Finding> {
@@ -319,42 +330,107 @@ fn copied(layout: &Layout, index: &SqliteIndex) -> Option<Finding> {
     })
 }
 
-fn journal(layout: &Layout, options: &OpenOptions, head: Revision) -> Finding {
+/// Looks at the journal, and whether it has what an index has that was at a revision right before.
+async fn journal(
+    layout: &Layout,
+    options: &OpenOptions,
+    index: Option<(&SqliteIndex, Revision)>,
+) -> Finding {
     const SUBJECT: &str = "journal";
     let directory = layout.journal();
     if !directory.is_dir() {
         let what = String::from("there is none");
         return Finding::bad(SUBJECT, what, "open the registry: that begins a new one");
     }
-    let journal = Journal::open(Arc::clone(&options.vfs), directory);
-    match journal.and_then(|journal| journal.last()) {
-        Ok(last) if last == head => Finding::good(SUBJECT, format!("up to revision {last}")),
-        Ok(last) if last < head => Finding::warning(
+    let failed = |error| Finding::failed(SUBJECT, &HomeError::journal(layout.root())(error));
+    let (problems, last) = match check::read(Arc::clone(&options.vfs), &directory) {
+        Ok(read) => (read.problems, read.reached),
+        Err(error) => return failed(error),
+    };
+    if !problems.is_empty() {
+        let what = format!(
+            "{}: an index made anew from it would lack that",
+            problems.join("; ")
+        );
+        return Finding::bad(
             SUBJECT,
-            format!("up to revision {last}, and the index is at {head}"),
-            "the next change fills it up",
-        ),
-        Ok(last) => Finding::bad(
-            SUBJECT,
-            format!("up to revision {last}, and the index is only at {head}"),
-            "open the registry: the index then gets what it lacks",
-        ),
-        Err(error) => Finding::failed(SUBJECT, &HomeError::journal(layout.root())(error)),
+            what,
+            "run `artifact fsck`, which writes it anew from the index; keep a snapshot",
+        );
     }
+    let Some((index, before)) = index else {
+        return Finding::good(SUBJECT, format!("whole, up to revision {last}"));
+    };
+    // Others may have committed since.
+    let after = index.head().await.map_or(before, |head| head.revision);
+    if last < before {
+        let what = format!("up to revision {last}, and the index is at {before}");
+        return Finding::warning(SUBJECT, what, "open the registry: that fills it up");
+    }
+    if last > after {
+        let what = format!("up to revision {last}, and the index is only at {after}");
+        let remedy = "open the registry: the index then gets what it lacks";
+        return Finding::bad(SUBJECT, what, remedy);
+    }
+    Finding::good(SUBJECT, format!("whole, up to revision {last}"))
 }
 
-fn leftovers(layout: &Layout) -> Option<Finding> {
-    let replaced = layout.index_replaced();
-    replaced.exists().then(|| {
-        Finding::warning(
-            "leftovers",
-            format!(
-                "{} is the index that a rebuild replaced",
-                replaced.display()
-            ),
-            "delete it when the rebuilt one is good",
-        )
-    })
+/// Looks for what a rebuild has left.
+fn leftovers(layout: &Layout) -> Vec<Finding> {
+    const SUBJECT: &str = "leftovers";
+    let mut found = Vec::new();
+    if layout.index_ready().exists() {
+        let what = String::from("a rebuild of the index was cut off right before its end");
+        found.push(Finding::warning(
+            SUBJECT,
+            what,
+            "open the registry: that ends it",
+        ));
+    }
+    for (left, what) in [
+        (layout.index_replaced(), "the index that a rebuild replaced"),
+        (
+            layout.index_rebuilt(),
+            "what a rebuild was at when it was cut off",
+        ),
+    ] {
+        let files = index_files(&left).into_iter().filter(|file| file.exists());
+        let files: Vec<_> = files.map(|file| file.display().to_string()).collect();
+        if !files.is_empty() {
+            let what = format!("{} is {what}", left.display());
+            let remedy = format!("when the index is whole, run `rm {}`", files.join(" "));
+            found.push(Finding::warning(SUBJECT, what, remedy));
+        }
+    }
+    found
+}
+
+const REBUILD: &str = "end all that have it open, and run `artifact fsck --rebuild-index`";
+
+/// Returns what is to be done about an error.
+fn remedy(error: &HomeError) -> &'static str {
+    match (error, error.kind()) {
+        (_, ErrorKind::NoSpace) => {
+            "free room on the disk, or delete something and run `artifact gc`"
+        }
+        (_, ErrorKind::Denied) => "run as the user whose registry it is",
+        (_, ErrorKind::Busy) => "wait until the other process is through, or end it",
+        (
+            HomeError::IndexOpen {
+                source: OpenError::Newer { .. } | OpenError::Library { .. },
+                ..
+            }
+            | HomeError::Format { .. },
+            _,
+        ) => "use the newer program",
+        (HomeError::Index { .. } | HomeError::IndexOpen { .. }, _) => REBUILD,
+        (HomeError::Journal { .. } | HomeError::Io { .. }, _) => {
+            "look at the health of the disk, and restore what is missing from a snapshot"
+        }
+        (HomeError::Settings { .. }, _) => "write what is meant into that line",
+        // The others say it themselves.
+        _ => "do what it says",
+    }
 }
 
 /// Returns an error with what caused it, in one line.

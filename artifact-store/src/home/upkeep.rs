@@ -175,7 +175,14 @@ impl Upkeep {
                 index.changes(Revision::ZERO, ONE).await
             {
                 let compactor = Arc::clone(&this);
-                let work = move || compactor.compact(oldest);
+                let work = move || match compactor.compact(oldest) {
+                    // Else the journal would grow for ever.
+                    Err(error) if error.is_passable() => {
+                        let mended = compactor.mend_journal(&index);
+                        mended.is_ok() && compactor.compact(oldest).is_ok()
+                    }
+                    compacted => compacted.is_ok(),
+                };
                 // Where it fails nothing changed, and the next collection tries again.
                 let _outcome = this.spawn.run_blocking(work).await;
             }
@@ -206,6 +213,24 @@ impl Upkeep {
         for left in [self.layout.index_replaced(), self.layout.index_rebuilt()] {
             remove_index(&left)?;
         }
+        let failed = HomeError::journal(self.journal.directory());
+        self.close_files()?.purge(digests, at).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Writes what is damaged or missing in the journal anew, from what the index still has of it.
+    /// Says whether anything was.
+    pub(super) fn mend_journal(&self, index: &SqliteIndex) -> Result<bool, HomeError> {
+        let feed = |after, through| {
+            let known = index.entries(after, through);
+            known.map_err(JournalError::Index)
+        };
+        let mended = self.close_files()?.mend(&feed);
+        mended.map_err(HomeError::journal(self.journal.directory()))
+    }
+
+    /// Closes the newest file of the journal, and takes all that are closed.
+    fn close_files(&self) -> Result<ClosedFiles, HomeError> {
         let directory = self.journal.directory();
         let failed = HomeError::journal(directory);
         let path = self.layout.writer_lock();
@@ -221,8 +246,7 @@ impl Upkeep {
             let vfs = Arc::clone(&self.vfs);
             let taken = ClosedFiles::take(vfs, directory, Hold::Exclusive).map_err(&failed)?;
             if let Some(files) = taken {
-                files.purge(digests, at).map_err(&failed)?;
-                return Ok(());
+                return Ok(files);
             }
             if Instant::now() > deadline {
                 return Err(io(std::io::Error::from(std::io::ErrorKind::TimedOut)));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use artifact_core::Revision;
+use artifact_core::{IndexError, Revision};
 
 use crate::vfs::VfsError;
 
@@ -57,6 +57,9 @@ pub enum JournalError {
         /// The first one after.
         next: Revision,
     },
+    /// The index, which the journal is to be mended from, fails.
+    #[error("the index does not tell what the journal lacks")]
+    Index(#[source] IndexError),
     /// The file system failed.
     #[error("the journal cannot be used")]
     Io(#[source] VfsError),

@@ -6,6 +6,7 @@ mod files;
 mod fold;
 mod line;
 mod log;
+mod mend;
 mod newest;
 mod read;
 mod rewrite;
@@ -15,6 +16,7 @@ pub use entry::JournalEntry;
 pub use error::JournalError;
 pub(crate) use log::FILE_LIMIT;
 pub use log::Journal;
+pub use mend::Feed;
 pub use read::{Entries, TornTail};
 pub use rewrite::{ClosedFiles, Compacted};
 

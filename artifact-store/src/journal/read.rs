@@ -77,10 +77,7 @@ impl Entries {
         }
         let newer = first_needed(&*vfs, directory, &found.numbers, after)?;
         waiting.extend(newer.iter().map(|number| files::path(directory, *number)));
-        Ok(Self {
-            after,
-            ..Self::over(vfs, waiting)
-        })
+        Ok(Self::over(vfs, waiting).beyond(after))
     }
 
     /// Reads files in their order.
@@ -96,6 +93,11 @@ impl Entries {
             identity: None,
             ended: false,
         }
+    }
+
+    /// Passes over what is not after a revision.
+    pub(super) fn beyond(self, after: Revision) -> Self {
+        Self { after, ..self }
     }
 
     /// Returns where the journal ends, if a part of its last line is left behind that; known when

@@ -24,8 +24,8 @@ const LOCK: &str = "lock";
 /// Closed files of a journal, which nobody else rewrites meanwhile.
 #[derive(Debug)]
 pub struct ClosedFiles {
-    vfs: Arc<dyn Vfs>,
-    directory: PathBuf,
+    pub(super) vfs: Arc<dyn Vfs>,
+    pub(super) directory: PathBuf,
     /// Its lock ends when it is closed.
     _lock: Option<Box<dyn VfsFile>>,
 }
@@ -341,7 +341,7 @@ impl ClosedFiles {
         Ok(meta.map_or(0, |meta| meta.size))
     }
 
-    fn remove(&self, numbers: &[u64]) -> Result<(), JournalError> {
+    pub(super) fn remove(&self, numbers: &[u64]) -> Result<(), JournalError> {
         for number in numbers {
             self.vfs.unlink(&files::path(&self.directory, *number))?;
         }
@@ -393,7 +393,8 @@ impl Purged<'_> {
     }
 }
 
-fn encode(entry: &JournalEntry) -> Result<Vec<u8>, JournalError> {
+/// Returns the line of an entry, with its end.
+pub(super) fn encode(entry: &JournalEntry) -> Result<Vec<u8>, JournalError> {
     let revision = entry.revision();
     let json = entry.to_json();
     let json = json.map_err(|source| JournalError::Encode { revision, source })?;

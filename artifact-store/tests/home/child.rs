@@ -14,7 +14,7 @@ use std::{
 
 use artifact_core::{CollectOptions, Holder};
 use artifact_store::{home::Home, sys::lock::RecordLock};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use crate::{
     full,
@@ -130,6 +130,14 @@ impl Child {
             std::iter::from_fn(|| self.lines.recv().ok()).collect(),
             killed,
         )
+    }
+
+    /// Stops it, and waits until it is.
+    pub fn stop(&self) {
+        self.signal(Signal::STOP);
+        let id = Pid::from_raw(i32::try_from(self.process.id()).unwrap());
+        let status = waitpid(id, WaitOptions::UNTRACED).unwrap().unwrap().1;
+        assert!(status.stopped());
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -46,8 +46,22 @@ pub(super) fn fill_gap(conn: &Connection, journal: &Journal, head: Revision) -> 
     Ok(())
 }
 
+/// Returns entries after a revision, up to another: some of those that are in the feed still.
+pub(super) fn between(
+    conn: &Connection,
+    after: Revision,
+    through: Revision,
+) -> Outcome<Vec<JournalEntry>> {
+    let after = after.max(feed::forgotten(conn)?);
+    let known = feed::changes(conn, after, CHUNK)?.into_iter();
+    known
+        .take_while(|committed| committed.revision <= through)
+        .map(|committed| entry(conn, committed))
+        .collect()
+}
+
 /// Returns the entry of a commit, with the bytes that are still there.
-pub(super) fn entry(conn: &Connection, committed: Committed) -> Outcome<JournalEntry> {
+fn entry(conn: &Connection, committed: Committed) -> Outcome<JournalEntry> {
     let mut contents = Vec::new();
     for digest in JournalEntry::names(&committed) {
         if let Some(bytes) = bytes(conn, digest)? {

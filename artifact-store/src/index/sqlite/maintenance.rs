@@ -17,6 +17,7 @@ use super::{
     connection::make_file,
     failure::{Failure, Outcome, corrupt, of_io, of_sql},
     index::SqliteIndex,
+    journaling,
     replay::replay,
     state::revisions,
     statement::{all, one, run},
@@ -100,6 +101,21 @@ impl SqliteIndex {
             Ok(run(conn, sql, [Raw(revision)])? as u64)
         };
         self.writer()?.work(Box::new(work)).await.map(drop)
+    }
+
+    /// Returns the entries that a journal has of the revisions after one, up to another: some, in their
+    /// order, of those that are in the feed still; none when there are none.
+    ///
+    /// # Errors
+    /// Where the backend fails.
+    pub fn entries(
+        &self,
+        after: Revision,
+        through: Revision,
+    ) -> Result<Vec<JournalEntry>, IndexError> {
+        self.read("reading the feed", |conn| {
+            journaling::between(conn, after, through)
+        })
     }
 
     /// Returns the device and inode of the directory that the index remembers, if it remembers one.

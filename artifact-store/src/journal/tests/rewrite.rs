@@ -357,3 +357,61 @@ fn one_rewrites_and_nobody_reads_meanwhile() {
     let writer = take(Hold::Exclusive);
     assert!(writer.is_some() && take(Hold::Shared).is_none());
 }
+
+/// F10: what is damaged, torn at the end of a closed file or missing comes from who knows it; what nobody
+/// knows any more stays missing, and is told.
+#[test]
+fn f10_what_is_damaged_is_written_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let vfs = Arc::new(RealVfs::new());
+    let journal = Journal::with_limit(vfs, dir.path().to_owned(), 2000).unwrap();
+    let mut draw = Draw(5);
+    let all: Vec<_> = (1..=40).map(|number| entry(number, &mut draw)).collect();
+    for one in &all {
+        journal.append(std::slice::from_ref(one)).unwrap();
+    }
+    closed(dir.path()).compact(Revision::new(10), true).unwrap();
+    journal.rotate().unwrap();
+    let based = read(dir.path());
+    let feed = |from: u64| {
+        let all = all.clone();
+        move |after: Revision, through: Revision| {
+            let after = after.max(Revision::new(from));
+            let known = all.iter().filter(|one| one.revision() > after);
+            let known = known.take_while(|one| one.revision() <= through).take(3);
+            Ok(known.cloned().collect())
+        }
+    };
+    assert!(!closed(dir.path()).mend(&feed(0)).unwrap());
+    let mut files: Vec<_> = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|suffix| suffix == "journal"))
+        .collect();
+    files.sort();
+    // The newest is empty, and the last in order is the base.
+    let closed_files = &files[..files.len() - 2];
+    let text = std::fs::read(&closed_files[0]).unwrap();
+    let half = text.len() / 2;
+    std::fs::write(
+        &closed_files[0],
+        [&text[..half], b"#", &text[half..]].concat(),
+    )
+    .unwrap();
+    std::fs::remove_file(&closed_files[1]).unwrap();
+    let last = closed_files.last().unwrap();
+    let text = std::fs::read(last).unwrap();
+    std::fs::write(last, &text[..text.len() - 9]).unwrap();
+    assert!(closed(dir.path()).mend(&feed(0)).unwrap());
+    assert_eq!(read(dir.path()), based);
+    assert!(!closed(dir.path()).mend(&feed(0)).unwrap());
+    // Once more, and nobody knows what it said.
+    let text = std::fs::read_to_string(&closed_files[0]).unwrap();
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.remove(2);
+    std::fs::write(&closed_files[0], lines.join("\n") + "\n").unwrap();
+    assert!(closed(dir.path()).mend(&feed(40)).unwrap());
+    let entries = Journal::read(Arc::new(RealVfs::new()), dir.path(), Revision::ZERO).unwrap();
+    let (whole, told): (Vec<_>, Vec<_>) = entries.partition(Result::is_ok);
+    assert_eq!((whole.len(), told.len()), (based.len() - 1, 1), "{told:?}");
+}
