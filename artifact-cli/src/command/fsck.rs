@@ -22,11 +22,12 @@ use crate::{
     size::bytes,
 };
 
-/// Check that everything is whole: the index, and each blob by its digest
+/// Check that everything is whole: the index, the journal, and each blob by its digest
 ///
 /// What was hashed within the last 30 days and has not changed since is not hashed again, unless
 /// --all says so. What is wrong is set apart, so that nobody is served it, and is whole again when it is
-/// pushed again. What nobody knows of goes into the trash, which `artifact gc` empties.
+/// pushed again. What nobody knows of goes into the trash, which `artifact gc` empties. What is damaged
+/// in the journal is written anew from the index.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -58,6 +59,7 @@ struct Checked {
     #[serde(skip_serializing_if = "Option::is_none")]
     rebuilt: Option<RebuiltDocument>,
     index: Vec<String>,
+    journal: Vec<String>,
     #[serde(flatten)]
     scrubbed: Scrubbed,
     #[serde(skip)]
@@ -146,10 +148,9 @@ impl Report for Checked {
     fn text(&self) -> String {
         let mut text = self.rebuilt.as_ref().map(Report::text).unwrap_or_default();
         let s = &self.scrubbed;
-        let index = if self.index.is_empty() {
-            "whole"
-        } else {
-            "damaged"
+        let word = |problems: &[String]| match problems {
+            [] => "whole".to_owned(),
+            _ => "damaged".to_owned(),
         };
         let leaked = plural(s.leaked, "file or slot", "files and slots");
         let leaked = format!("{leaked} ({}) that nothing names", bytes(s.leaked_bytes));
@@ -159,7 +160,8 @@ impl Report for Checked {
             (_, false) => format!("{leaked}: `artifact gc` frees what is in the trash now"),
         };
         let rows = [
-            ["index".to_owned(), index.to_owned()],
+            ["index".to_owned(), word(&self.index)],
+            ["journal".to_owned(), word(&self.journal)],
             ["blobs".to_owned(), s.blobs.to_string()],
             ["manifests".to_owned(), s.manifests.to_string()],
             ["hashed".to_owned(), bytes(s.bytes)],
@@ -167,7 +169,7 @@ impl Report for Checked {
             ["leaked".to_owned(), leaked],
         ];
         text.push_str(&table(&rows));
-        for problem in &self.index {
+        for problem in self.index.iter().chain(&self.journal) {
             text.push_str(&format!("  {problem}\n"));
         }
         for digest in &s.corrupt {
@@ -189,17 +191,20 @@ pub(crate) async fn run(context: &Context, args: FsckArgs) -> Result<(), Failure
     let mut options = ScrubOptions::default();
     options.all = args.all;
     options.dry_run = args.dry_run;
-    let index = opened.registry.home().sqlite().check().await;
-    let index = index
-        .map_err(artifact::Error::from)
-        .at(opened.path.display())?
-        .problems;
+    let home = opened.registry.home();
+    let mut found = home.check().await.at(opened.path.display())?;
+    if found.index.is_empty() && !found.journal.is_empty() && !args.dry_run {
+        // What is there since the horizon, the index knows.
+        home.mend_journal().await.at(opened.path.display())?;
+        found = home.check().await.at(opened.path.display())?;
+    }
     let scrubbed = scrub(context, &opened, options).await?;
     let dry_run = args.dry_run;
     let checked = Checked {
         path: opened.path,
         rebuilt,
-        index,
+        index: found.index,
+        journal: found.journal,
         scrubbed,
         dry_run,
     };
@@ -236,6 +241,11 @@ fn verdict(checked: &Checked) -> Result<(), Failure> {
         return Err(Failure::new(ErrorKind::Corrupt, what)
             .at(checked.path.display())
             .remedy("push them again, or copy them from another registry: then they are whole"));
+    }
+    if !checked.journal.is_empty() {
+        return Err(Failure::new(ErrorKind::Corrupt, "the journal is damaged")
+            .at(checked.path.display())
+            .remedy("keep a snapshot: an index made anew from this journal would lack that"));
     }
     let lost = checked
         .rebuilt

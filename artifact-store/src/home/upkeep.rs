@@ -175,11 +175,11 @@ impl Upkeep {
                 index.changes(Revision::ZERO, ONE).await
             {
                 let compactor = Arc::clone(&this);
-                let work = move || match compactor.compact(oldest) {
+                let work = move || match compactor.compact(oldest, false) {
                     // Else the journal would grow for ever.
                     Err(error) if error.is_passable() => {
                         let mended = compactor.mend_journal(&index);
-                        mended.is_ok() && compactor.compact(oldest).is_ok()
+                        mended.is_ok() && compactor.compact(oldest, true).is_ok()
                     }
                     compacted => compacted.is_ok(),
                 };
@@ -198,10 +198,15 @@ impl Upkeep {
         self.spawn.spawn(work.boxed());
     }
 
-    fn compact(&self, horizon: Revision) -> Result<(), JournalError> {
+    fn compact(&self, horizon: Revision, over_gaps: bool) -> Result<(), JournalError> {
         let directory = self.journal.directory();
         let vfs = Arc::clone(&self.vfs);
-        if let Some(files) = ClosedFiles::take(vfs, directory, Hold::Exclusive)? {
+        let Some(files) = ClosedFiles::take(vfs, directory, Hold::Exclusive)? else {
+            return Ok(());
+        };
+        if over_gaps {
+            files.compact_over_gaps(horizon)?;
+        } else {
             files.compact(horizon, false)?;
         }
         Ok(())

@@ -92,6 +92,24 @@ impl ClosedFiles {
     /// # Errors
     /// Where the file system fails, and what reading finds wrong: then nothing changes.
     pub fn compact(&self, horizon: Revision, all: bool) -> Result<Compacted, JournalError> {
+        self.compact_as(horizon, all, false)
+    }
+
+    /// As [`ClosedFiles::compact`], also where revisions are missing: for who has asked all who could
+    /// know them ([`ClosedFiles::mend`]). What is below the horizon is not missed any more then.
+    ///
+    /// # Errors
+    /// As [`ClosedFiles::compact`].
+    pub fn compact_over_gaps(&self, horizon: Revision) -> Result<Compacted, JournalError> {
+        self.compact_as(horizon, false, true)
+    }
+
+    fn compact_as(
+        &self,
+        horizon: Revision,
+        all: bool,
+        over_gaps: bool,
+    ) -> Result<Compacted, JournalError> {
         let vfs = &*self.vfs;
         let found = Files::list(vfs, &self.directory)?;
         self.remove(&found.replaced)?;
@@ -113,8 +131,10 @@ impl ClosedFiles {
         }
         let base = found.base.map(|_| base_path.clone());
         let inputs: Vec<_> = base.into_iter().chain(paths).collect();
-        let survivors = Survivors::find(|| Ok(self.read(&inputs)))?;
-        let length = self.write_base(&inputs, &survivors, end)?;
+        let read = || self.read(&inputs, over_gaps);
+        let survivors = Survivors::find(|| Ok(read()))?;
+        let header = self.header(&inputs, end)?;
+        let length = self.write_base(read(), &survivors, &header, end)?;
         self.remove(&merged)?;
         Ok(Compacted {
             files: inputs.len() as u64,
@@ -234,14 +254,21 @@ impl ClosedFiles {
         Ok(below)
     }
 
-    fn read(&self, inputs: &[PathBuf]) -> impl Iterator<Item = Result<JournalEntry, JournalError>> {
+    fn read(
+        &self,
+        inputs: &[PathBuf],
+        over_gaps: bool,
+    ) -> impl Iterator<Item = Result<JournalEntry, JournalError>> + use<> {
         let mut entries = Entries::over(Arc::clone(&self.vfs), inputs.to_vec());
         let mut ended = false;
         std::iter::from_fn(move || {
             if ended {
                 return None;
             }
-            let next = entries.next();
+            let mut next = entries.next();
+            while over_gaps && matches!(next, Some(Err(JournalError::Gap { .. }))) {
+                next = entries.next();
+            }
             ended = next.is_none();
             match (next, entries.torn()) {
                 // These files are closed: what is damaged at their end is lost, too.
@@ -256,15 +283,15 @@ impl ClosedFiles {
 
     fn write_base(
         &self,
-        inputs: &[PathBuf],
+        entries: impl Iterator<Item = Result<JournalEntry, JournalError>>,
         survivors: &Survivors,
+        header: &Header,
         end: Base,
     ) -> Result<u64, JournalError> {
-        let header = self.header(inputs, end)?;
         let path = files::base_path(&self.directory);
-        let mut staged = Staged::begin(&*self.vfs, path, &header)?;
+        let mut staged = Staged::begin(&*self.vfs, path, header)?;
         let mut place = 0;
-        for entry in self.read(inputs) {
+        for entry in entries {
             let mut entry = entry?;
             let revision = entry.revision();
             entry.committed.events.retain(|_| {

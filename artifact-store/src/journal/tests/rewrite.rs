@@ -414,4 +414,9 @@ fn f10_what_is_damaged_is_written_anew() {
     let entries = Journal::read(Arc::new(RealVfs::new()), dir.path(), Revision::ZERO).unwrap();
     let (whole, told): (Vec<_>, Vec<_>) = entries.partition(Result::is_ok);
     assert_eq!((whole.len(), told.len()), (based.len() - 1, 1), "{told:?}");
+    // Below the horizon it is not missed any more.
+    let horizon = Revision::new(40);
+    assert!(closed(dir.path()).compact(horizon, true).is_err());
+    closed(dir.path()).compact_over_gaps(horizon).unwrap();
+    assert!(read(dir.path()).len() < based.len());
 }
