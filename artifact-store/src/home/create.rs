@@ -11,7 +11,7 @@ use artifact_core::{RegistryId, SpawnExt as _};
 use super::{
     error::HomeError,
     home::Home,
-    layout::{FILE_MODE, Layout, MODE, absent},
+    layout::{FILE_MODE, Layout, MODE, absent, make_all},
     open_parts,
     options::CreateOptions,
     place::mark_place,
@@ -174,7 +174,7 @@ fn make_directory(path: &Path) -> Result<bool, HomeError> {
     let failed = HomeError::io("make", path);
     let absolute = std::path::absolute(path).map_err(&failed)?;
     let parent = absolute.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(parent).map_err(&failed)?;
+    make_all(parent).map_err(&failed)?;
     match file_io::create_directory(&absolute, MODE) {
         Ok(()) => {
             file_io::sync_directory(parent).map_err(&failed)?;

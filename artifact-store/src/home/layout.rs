@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::vfs::{Vfs, VfsError};
+use crate::{
+    sys::file_io,
+    vfs::{Vfs, VfsError},
+};
 
 /// The parts of a registry's directory.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -120,6 +123,23 @@ pub(super) fn index_files(index: &Path) -> [PathBuf; 3] {
         name.push(suffix);
         PathBuf::from(name)
     })
+}
+
+/// Makes a directory and those above it that are missing, each name durable.
+pub(super) fn make_all(path: &Path) -> io::Result<()> {
+    let missing = path.ancestors().take_while(|part| !part.exists());
+    let missing: Vec<_> = missing.filter(|part| *part != Path::new("")).collect();
+    for directory in missing.into_iter().rev() {
+        match std::fs::create_dir(directory) {
+            // Somebody was quicker; whether he is through with it nobody knows.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        if let Some(parent) = directory.parent() {
+            file_io::sync_directory(parent)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes it for a success when there was nothing.

@@ -12,7 +12,7 @@ use super::{error::HomeError, layout::absent, note::Note};
 use crate::sys::{
     file_io::sync_directory,
     file_system,
-    file_system_kind::Suitability,
+    file_system_kind::{FileSystem, Suitability},
     lock::{FileLock, Hold, RecordLock, open_file},
 };
 
@@ -22,6 +22,14 @@ use crate::sys::{
 /// [`HomeError::FileSystemRefused`] unless `allowed` names it.
 pub(super) fn judge(directory: &Path, allowed: &[String]) -> Result<Option<Note>, HomeError> {
     let found = file_system::of(directory).map_err(HomeError::io("examine", directory))?;
+    judge_kind(directory, found, allowed)
+}
+
+fn judge_kind(
+    directory: &Path,
+    found: FileSystem,
+    allowed: &[String],
+) -> Result<Option<Note>, HomeError> {
     let name = found.name;
     match found.suitability {
         Suitability::Refused if !allowed.iter().any(|allowed| allowed == name) => {
@@ -141,6 +149,24 @@ mod tests {
         probe(dir.path()).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         assert_eq!(judge(dir.path(), &[]).unwrap(), None);
+    }
+
+    /// F15: one on which writers do not see each other is refused by its name, unless that is allowed.
+    #[test]
+    fn f15_a_network_file_system_is_refused_unless_it_is_named() {
+        let nfs = FileSystem {
+            name: "nfs",
+            suitability: Suitability::Refused,
+        };
+        let place = Path::new("/mnt/registry");
+        for allowed in [&[][..], &["smb".into(), "NFS".into()]] {
+            let refused = judge_kind(place, nfs, allowed).unwrap_err();
+            assert_eq!(refused.kind(), artifact_core::ErrorKind::Unsupported);
+            let line = refused.to_string();
+            assert!(line.contains("allow_filesystem = [\"nfs\"]"), "{line}");
+        }
+        let note = judge_kind(place, nfs, &["nfs".into()]).unwrap().unwrap();
+        assert!(note.to_string().contains("nfs"), "{note}");
     }
 
     /// F15: what does not keep everything passes with a line.

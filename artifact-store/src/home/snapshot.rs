@@ -18,7 +18,7 @@ use futures::StreamExt as _;
 use super::{
     error::HomeError,
     home::Home,
-    layout::{Layout, MODE, absent, index_files},
+    layout::{Layout, MODE, absent, index_files, make_all},
     open_parts::{open_index, open_store},
     place::{mark_place, place},
     settings::Manifesto,
@@ -108,7 +108,7 @@ fn stage(home: &Home, target: &Path) -> Result<Staged, HomeError> {
     let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
         return Err(taken());
     };
-    fs::create_dir_all(parent).map_err(&failed)?;
+    make_all(parent).map_err(&failed)?;
     let mut random = [0; 8];
     home.rng().fill(&mut random);
     let name = format!(
