@@ -1,6 +1,11 @@
 //! What the journal forgets: purged bytes, and how what is below the horizon came to be.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use artifact_core::{
     Actor, AsOf, Change, ChangeSet, CollectOptions, Condition, Digest, Forget, ManifestIndex as _,
@@ -8,12 +13,19 @@ use artifact_core::{
 };
 use artifact_store::{
     home::Home,
-    journal::{Journal, JournalEntry},
-    sys::boot,
+    journal::{ClosedFiles, Journal, JournalEntry},
+    sys::{
+        boot,
+        lock::{FileLock, Hold},
+    },
     vfs::RealVfs,
 };
+use artifact_testkit::seams::FakeClock;
 
-use crate::support::{World, creation, eventually, options, package, tag};
+use crate::{
+    support::{World, blob, creation, digest, eventually, options, package, tag},
+    tasks,
+};
 
 fn entries(path: &Path) -> Vec<JournalEntry> {
     let vfs = Arc::new(RealVfs::new());
@@ -55,6 +67,125 @@ async fn purged_bytes_leave_the_journal() {
     let checked = world.home.check().await.unwrap();
     assert!(checked.journal.is_empty(), "{checked:?}");
     assert_eq!(entries(&path).len() as u64, checked.revision.get());
+}
+
+/// Purged bytes, and what a manifest says in words, are in no file afterwards: those of the store go
+/// with the collection after the purge, when no transfer can last any more; all others at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn purged_bytes_are_in_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry");
+    World::create(&path).await.close().await;
+    let (mut opening, clock) = (options(), FakeClock::new());
+    opening.clock = Arc::new(clock.clone());
+    let world = World::over(Home::open(&path, opening).await.unwrap());
+    world.push("app", 0).await.unwrap();
+    // What an earlier rebuild has left, of which a purge knows nothing.
+    let secret = tasks::push_secret(&world, 99).await;
+    for left in ["index.db.replaced", "index.db.new"] {
+        fs::write(path.join(left), tasks::words(99)).unwrap();
+    }
+    let words = tasks::words(99);
+    let told = |words: &str| tasks::holding(&path, words.trim().as_bytes()).len();
+    assert!(told(&words) >= 4, "index or WAL, journal, leftovers");
+    delete(&world, &secret).await;
+    world.session().purge(&secret).await.unwrap();
+    assert_eq!(
+        tasks::holding(&path, words.trim().as_bytes()),
+        Vec::<PathBuf>::new()
+    );
+    // Inline, a slot, a file of its own.
+    for seed in [3, 1, 2] {
+        let manifest = world.push("app", seed).await.unwrap();
+        let bytes = blob(seed, 1);
+        let windows = || bytes.chunks_exact(24).step_by(40).take(4);
+        assert!(windows().any(|window| !tasks::holding(&path, window).is_empty()));
+        let purged = digest(&bytes);
+        delete(&world, &manifest).await;
+        world.session().purge(&purged).await.unwrap();
+        let collecting = CollectOptions::default().allowing_mass_delete();
+        world.session().collect(&collecting).await.unwrap();
+        clock.advance(Duration::from_secs(16 * 60));
+        world.session().collect(&collecting).await.unwrap();
+        for window in windows() {
+            assert_eq!(
+                tasks::holding(&path, window),
+                Vec::<PathBuf>::new(),
+                "{seed}"
+            );
+        }
+    }
+    let checked = world.home.check().await.unwrap();
+    assert_eq!((checked.index, checked.journal), (vec![], vec![]));
+}
+
+/// What was pushed again after its purge is not purged: it outlives the loss of the index, also where
+/// the purge is ended only later.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_pushed_again_stays_in_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry");
+    let world = World::create(&path).await;
+    let again = world.push("app", 0).await.unwrap();
+    delete(&world, &again).await;
+    // Somebody copies the journal meanwhile, so that it cannot be rewritten yet.
+    let vfs = Arc::new(RealVfs::new());
+    let copying = ClosedFiles::take(vfs, &path.join("journal"), Hold::Shared).unwrap();
+    world.session().purge(&again).await.unwrap();
+    world.push("app", 0).await.unwrap();
+    drop(copying);
+    let recorded = || {
+        let mut names = fs::read_dir(path.join("journal")).unwrap();
+        names.any(|name| {
+            name.unwrap()
+                .file_name()
+                .to_string_lossy()
+                .starts_with("purge")
+        })
+    };
+    assert!(recorded());
+    // A collection ends it.
+    world
+        .session()
+        .collect(&CollectOptions::default())
+        .await
+        .unwrap();
+    eventually("the purge is ended", || !recorded());
+    let has = |entry: &&JournalEntry| entry.contents.iter().any(|(of, _)| *of == again);
+    assert_eq!(entries(&path).iter().filter(has).count(), 1);
+    world.close().await;
+    fs::remove_file(path.join("index.db")).unwrap();
+    Home::rebuild_index(&path, options(), false).await.unwrap();
+    World::open(&path).await.pull("app", 0).await.unwrap();
+}
+
+/// F14: a purge that another process has under way is not taken for one that was cut off.
+#[tokio::test(flavor = "multi_thread")]
+async fn f14_a_purge_under_way_is_left_to_its_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry");
+    let world = World::create(&path).await;
+    let digest = world.push("app", 0).await.unwrap();
+    world.close().await;
+    let record = path.join("journal/purge-1");
+    fs::write(&record, format!(r#"{{"after":0,"digests":["{digest}"]}}"#)).unwrap();
+    let other = FileLock::lock(fs::File::open(&record).unwrap(), Hold::Exclusive).unwrap();
+    let world = World::open(&path).await;
+    let collect = async || {
+        world
+            .session()
+            .collect(&CollectOptions::default())
+            .await
+            .unwrap()
+    };
+    collect().await;
+    world.push("app", 3).await.unwrap();
+    world.close().await;
+    assert!(record.exists());
+    drop(other);
+    let world = World::open(&path).await;
+    eventually("it is ended", || !record.exists());
+    world.pull("app", 0).await.unwrap();
 }
 
 /// F1: a purge whose process died before it had rewritten the journal is ended by the next open; one
