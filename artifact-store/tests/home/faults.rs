@@ -8,6 +8,8 @@ use std::{
     sync::OnceLock,
 };
 
+use tempfile::TempDir;
+
 use crate::child::Child;
 
 /// What happens at a call.
@@ -46,26 +48,27 @@ impl Signal {
 #[derive(Debug)]
 pub struct Calls {
     below: PathBuf,
-    count: PathBuf,
+    /// Where their number is written: not below that directory.
+    told: TempDir,
 }
 
 impl Calls {
-    /// Returns those below a directory; their number is written beside it.
+    /// Returns those below a directory.
     pub fn below(directory: &Path) -> Self {
         let below = directory.canonicalize().unwrap();
-        let count = below.with_extension("calls");
-        Self { below, count }
+        let told = tempfile::tempdir().unwrap();
+        Self { below, told }
     }
 
     /// Starts a child that meets a fault at one of its calls, from 1 on.
     pub fn child(&self, role: &str, directory: &Path, fault: Fault, at: u64) -> Child {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        let _none = fs::remove_file(&self.count);
+        let _none = fs::remove_file(self.count());
         command
             .env("LD_PRELOAD", shim())
             .env("ARTIFACT_FAULT_BELOW", &self.below)
             .env("ARTIFACT_FAULT_AT", at.to_string())
-            .env("ARTIFACT_FAULT_COUNT", &self.count)
+            .env("ARTIFACT_FAULT_COUNT", self.count())
             .env(
                 "ARTIFACT_FAULT",
                 match fault {
@@ -76,9 +79,13 @@ impl Calls {
         Child::run(&mut command, role, directory)
     }
 
+    fn count(&self) -> PathBuf {
+        self.told.path().join("calls")
+    }
+
     /// Returns how many there were, if the last child lived to tell.
     pub fn counted(&self) -> Option<u64> {
-        fs::read_to_string(&self.count).ok()?.parse().ok()
+        fs::read_to_string(self.count()).ok()?.parse().ok()
     }
 }
 
