@@ -3,8 +3,8 @@
 use std::{num::NonZeroU32, sync::Arc};
 
 use artifact_core::{
-    AsOf, BlobKey, BlobRecord, Bookkeeping, BootTime, Change, ChangeSet, Committed, Digest,
-    DocumentKey, DocumentKind, DocumentRecord, Footprint, Found, Head, Horizon, Identity,
+    AsOf, BlobKey, BlobRecord, BlobStore as _, Bookkeeping, BootTime, Change, ChangeSet, Committed,
+    Digest, DocumentKey, DocumentKind, DocumentRecord, Footprint, Found, Head, Horizon, Identity,
     IndexError, KeyOwner, LeaseRecord, LinkRecord, Location, ManifestIndex, ManifestRecord,
     ManifestSummary, MediaType, Noted, PackageRef, Page, Query, RepositoryName, Revision, Scope,
     Tag, TagRecord, Timestamp, Totals, TrashRecord, UploadId, UploadRecord, Usage,
@@ -28,8 +28,14 @@ impl HomeIndex {
         Self { parts }
     }
 
-    /// Returns what is needed to write.
+    /// Returns what is needed to write. After a sync has failed nothing more is acknowledged, whatever
+    /// part of the registry it was of (I21).
     fn writing(&self) -> Result<&Writing, IndexError> {
+        let store = &self.parts.store;
+        if store.check_sound().is_err() {
+            let backend = store.info().name;
+            return Err(IndexError::Poisoned { backend });
+        }
         let writing = self.parts.writing.as_ref();
         writing.ok_or(IndexError::ReadOnly { backend: BACKEND })
     }

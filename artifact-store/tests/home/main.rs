@@ -23,5 +23,6 @@ mod purge;
 mod read_only;
 mod rebuild;
 mod snapshot;
+mod stops;
 mod support;
 mod tasks;

@@ -125,6 +125,15 @@ impl FsBlobStore {
         })
     }
 
+    /// Refuses to go on after a sync has failed: nobody knows what is on the disk until the store is
+    /// opened again (BS-10, I21).
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`].
+    pub fn check_sound(&self) -> Result<(), StoreError> {
+        self.shared.check_sound()
+    }
+
     /// Opens the file of a blob, without a change of threads where the kernel knows it.
     async fn open_file(&self, name: &FileName) -> Result<Option<Box<dyn VfsFile>>, StoreError> {
         if let Some(file) = files::open_cached(&self.shared, name) {
