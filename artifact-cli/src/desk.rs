@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use artifact::{
-    AsOf, ErrorKind, Manifest, ManifestRef, OciName, Spawn, Tag, Tokio,
+    AsOf, ErrorKind, Manifest, ManifestRef, OciName, Spawn, SystemClock, Tag, Tokio,
     layout::{LayoutError, OciLayout},
     transfer::{LocalPackage, Place, TransferError},
 };
 use artifact_proto::client::{OciClient, Origin, RemotePackage};
+use artifact_store::{home::OpenOptions, sys::random::SystemRng};
 
 use crate::{
     context::Context,
@@ -269,6 +270,13 @@ pub(crate) fn spawn() -> Result<Arc<dyn Spawn>, Failure> {
     let tokio = Tokio::current();
     let tokio = tokio.ok_or_else(|| Failure::new(ErrorKind::Panic, "no runtime is here"))?;
     Ok(Arc::new(tokio))
+}
+
+/// Returns what a registry's directory is worked on with that is not opened as a registry.
+pub(crate) fn options() -> Result<OpenOptions, Failure> {
+    let clock = SystemClock::on_tokio()?;
+    let rng = SystemRng::new()?;
+    Ok(OpenOptions::new(spawn()?, Arc::new(clock), Arc::new(rng)))
 }
 
 fn no_artifact(reference: &Reference) -> Failure {

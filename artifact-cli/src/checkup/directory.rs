@@ -1,21 +1,11 @@
 //! A registry's directory.
 
-use std::{
-    fs::{self, File},
-    io,
-    path::Path,
-    sync::Arc,
-};
+use std::{fs, io, path::Path};
 
 use artifact::{
-    Bookkeeping, HomeError, Mode, Note, OpenError, OpenOptions, Registry, Revision, Session,
-    Timestamp,
+    Bookkeeping, Home, HomeError, Mode, Note, OpenError, OpenOptions, Registry, Session, Timestamp,
 };
-use artifact_store::{
-    journal::Journal,
-    sys::lock::{FileLock, Hold},
-    vfs::RealVfs,
-};
+use artifact_store::home::{Finding, OpenOptions as HomeOptions, Outcome};
 
 use super::check::{Checks, story};
 use crate::{names::plural, size::bytes};
@@ -24,9 +14,11 @@ use crate::{names::plural, size::bytes};
 const ROOM_FACTOR: u64 = 16;
 
 /// Looks at the directory; returns the time of the newest revision, where that could be read.
-pub(crate) async fn look(path: &Path) -> (Checks, Option<Timestamp>) {
+pub(crate) async fn look(path: &Path, options: &HomeOptions) -> (Checks, Option<Timestamp>) {
     let mut checks = Checks::of("directory");
     permissions(path, &mut checks);
+    // Before it is opened: that would mend some of it.
+    findings(Home::doctor(path, options).await, &mut checks);
     let registry = match OpenOptions::new().open_async(path).await {
         Ok(registry) => registry,
         Err(error) => {
@@ -45,13 +37,27 @@ pub(crate) async fn look(path: &Path) -> (Checks, Option<Timestamp>) {
     notes(home.notes(), &mut checks);
     let session = registry.embedder();
     room(path, home.settings().min_free, &mut checks);
-    processes(home.path(), &mut checks);
     write(&registry, &mut checks).await;
     mode(&session, &mut checks).await;
-    index(&registry, &mut checks).await;
-    let head = journal(&registry, &session, &mut checks).await;
     contents(&session, &mut checks).await;
+    let head = session.revision().await.ok().map(|head| head.time);
     (checks, head)
+}
+
+/// Says what was found in the directory itself; what is looked at here in other words is left out.
+fn findings(found: Vec<Finding>, checks: &mut Checks) {
+    const HERE: [&str; 4] = ["boot clock", "directory", "file system", "room"];
+    for Finding {
+        subject, outcome, ..
+    } in found
+    {
+        match outcome {
+            _ if HERE.contains(&subject) => {}
+            Outcome::Good { what } => checks.good(subject, what),
+            Outcome::Warning { what, remedy } => checks.warning(subject, what, &remedy),
+            Outcome::Bad { what, remedy } => checks.failed(subject, what, &remedy),
+        }
+    }
 }
 
 fn remedy(error: &OpenError) -> &'static str {
@@ -182,49 +188,6 @@ fn room(_: &Path, _: u64, checks: &mut Checks) {
     checks.skipped("room", "no call is known here that tells it");
 }
 
-/// Says which processes have the directory open: each holds the lock of a file that is named for it.
-fn processes(path: &Path, checks: &mut Checks) {
-    match open_elsewhere(path) {
-        Ok(names) if names.is_empty() => checks.good("locks", "no other process has it open"),
-        Ok(names) => {
-            let finding = format!(
-                "{} open: {}",
-                plural(
-                    names.len(),
-                    "other process has it",
-                    "other processes have it"
-                ),
-                names.join(", ")
-            );
-            checks.good("locks", finding);
-        }
-        Err(error) => checks.warning("locks", error.to_string(), ""),
-    }
-}
-
-fn open_elsewhere(path: &Path) -> io::Result<Vec<String>> {
-    let own = format!("-{}", std::process::id());
-    let mut held = Vec::new();
-    for entry in fs::read_dir(path.join("open"))? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(&own) {
-            continue;
-        }
-        let file = match File::open(entry.path()) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        if FileLock::try_lock(file, Hold::Shared)?.is_none() {
-            let process = name.rsplit('-').next().unwrap_or_default();
-            held.push(format!("process {process}"));
-        }
-    }
-    held.sort();
-    Ok(held)
-}
-
 /// Writes something that changes nothing: it takes the writer's lock and a transaction all the same.
 async fn write(registry: &Registry, checks: &mut Checks) {
     let parts = registry.parts();
@@ -254,49 +217,6 @@ async fn mode(session: &Session, checks: &mut Checks) {
         Ok(_) => checks.good("mode", "read-write"),
         Err(error) => checks.failed("mode", story(&error), ""),
     }
-}
-
-async fn index(registry: &Registry, checks: &mut Checks) {
-    const REMEDY: &str = "stop all that have it open and run `artifact fsck --rebuild-index`";
-    match registry.home().sqlite().check().await {
-        Ok(found) if found.problems.is_empty() => checks.good("index", "whole"),
-        Ok(found) => checks.failed("index", found.problems.join("; "), REMEDY),
-        Err(error) => checks.failed("index", story(&error), REMEDY),
-    }
-}
-
-async fn journal(registry: &Registry, session: &Session, checks: &mut Checks) -> Option<Timestamp> {
-    let directory = registry.home().path().join("journal");
-    let journal =
-        Journal::open(Arc::new(RealVfs::new()), directory).and_then(|journal| journal.last());
-    // Asked afterwards, so that a commit between the two does not look like a gap.
-    let head = session.revision().await;
-    match (journal, head) {
-        (Ok(last), Ok(head)) => {
-            compare(last, head.revision, checks);
-            Some(head.time)
-        }
-        (Err(error), head) => {
-            checks.failed(
-                "journal",
-                story(&error),
-                "keep a snapshot now: the index could not be made anew from this journal",
-            );
-            head.ok().map(|head| head.time)
-        }
-        (_, Err(error)) => {
-            checks.failed("journal", story(&error), "");
-            None
-        }
-    }
-}
-
-fn compare(last: Revision, head: Revision, checks: &mut Checks) {
-    if last >= head {
-        return checks.good("journal", format!("it has all up to revision {last}"));
-    }
-    let finding = format!("it ends at revision {last}, and the index at {head}");
-    checks.warning("journal", finding, "the next change fills it up");
 }
 
 async fn contents(session: &Session, checks: &mut Checks) {

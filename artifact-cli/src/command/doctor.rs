@@ -12,6 +12,7 @@ use crate::{
         directory, machine, server,
     },
     context::Context,
+    desk::options,
     failure::Failure,
     find,
     names::plural,
@@ -95,7 +96,7 @@ async fn directory_checks(
         }
         Err(failure) => return Err(failure),
     };
-    let (directory, newest) = directory::look(&path).await;
+    let (directory, newest) = directory::look(&path, &options()?).await;
     let place = path.is_dir().then_some(path.as_path());
     let machine = machine::look(place, newest);
     Ok(directory.all.into_iter().chain(machine.all).collect())

@@ -1,18 +1,15 @@
 //! `artifact fsck`
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
-use artifact::{ErrorKind, Home, ScrubOptions, Scrubbed, SystemClock};
-use artifact_store::{
-    home::{OpenOptions, Rebuilt},
-    sys::random::SystemRng,
-};
+use artifact::{ErrorKind, Home, ScrubOptions, Scrubbed};
+use artifact_store::home::Rebuilt;
 use clap::Args;
 use serde::Serialize;
 
 use crate::{
     context::Context,
-    desk::spawn,
+    desk::options,
     failure::{At as _, Failure},
     find,
     names::plural,
@@ -259,10 +256,4 @@ fn verdict(checked: &Checked) -> Result<(), Failure> {
         );
     }
     Ok(())
-}
-
-fn options() -> Result<OpenOptions, Failure> {
-    let clock = SystemClock::on_tokio()?;
-    let rng = SystemRng::new()?;
-    Ok(OpenOptions::new(spawn()?, Arc::new(clock), Arc::new(rng)))
 }
