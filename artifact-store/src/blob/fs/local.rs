@@ -100,17 +100,18 @@ fn link(shared: &Shared, key: &BlobKey, blob: &LocalBlob, target: &Path) -> io::
     shared.vfs.link(&path, target).map_err(io::Error::from)
 }
 
-/// A file without a name, or else beside the target, which is gone when this is dropped, unless it became
-/// the target.
+/// A file beside the target, which is gone when this is dropped, unless it became the target. Until it is
+/// whole it has no name, where such files are known.
 ///
-/// Only a process that dies leaves one, where files without a name are not known. A power loss soon
-/// after may leave an incomplete target, as any file that was not synced: who needs more syncs it.
+/// Only a process that dies leaves one: where they are not, or between the two calls that name it. A
+/// power loss soon after may leave an incomplete target, as any file that was not synced: who needs
+/// more syncs it.
 struct Temporary<'a> {
     shared: &'a Shared,
     target: &'a Path,
-    /// Its name, where it has one.
-    path: Option<PathBuf>,
+    path: PathBuf,
     file: File,
+    has_name: bool,
 }
 
 /// The mode of the files that are made, cut by what the process masks.
@@ -118,23 +119,22 @@ const MODE: u32 = 0o666;
 
 impl<'a> Temporary<'a> {
     fn new(shared: &'a Shared, target: &'a Path) -> io::Result<Self> {
+        let name = format!(".artifact-{}", hex::encode(shared.random::<8>()));
+        let path = target.with_file_name(name);
         let parent = target
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
         let unnamed = unnamed::create(parent.unwrap_or(Path::new(".")), MODE)?;
-        let (path, file) = if let Some(file) = unnamed {
-            (None, file)
-        } else {
-            let name = format!(".artifact-{}", hex::encode(shared.random::<8>()));
-            let path = target.with_file_name(name);
-            let file = file_io::create_new(&path, MODE)?;
-            (Some(path), file)
+        let (has_name, file) = match unnamed {
+            Some(file) => (false, file),
+            None => (true, file_io::create_new(&path, MODE)?),
         };
         Ok(Self {
             shared,
             target,
             path,
             file,
+            has_name,
         })
     }
 
@@ -146,18 +146,17 @@ impl<'a> Temporary<'a> {
             Way::Copy => copy::copy_range(&blob.file, blob.offset, blob.length, &self.file)?,
             _ => return Err(io::ErrorKind::Unsupported.into()),
         }
-        match &self.path {
-            Some(path) => Ok(self.shared.vfs.rename_new(path, self.target)?),
-            None => unnamed::give_name(&self.file, self.target),
+        if !self.has_name {
+            unnamed::give_name(&self.file, &self.path)?;
         }
+        self.shared.vfs.rename_new(&self.path, self.target)?;
+        Ok(())
     }
 }
 
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
         // It has another name when it became the target.
-        if let Some(path) = &self.path {
-            let _gone = self.shared.vfs.unlink(path);
-        }
+        let _gone = self.shared.vfs.unlink(&self.path);
     }
 }
