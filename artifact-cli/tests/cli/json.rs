@@ -8,10 +8,35 @@ use crate::support::{
     server::Server,
 };
 
-/// Each command prints one document and nothing else, and it is the same before and after the command's
-/// own arguments.
+/// Reads from the page what a command's document has, and what it may have.
+fn documented(command: &str) -> (Vec<String>, Vec<String>) {
+    let page = include_str!("../../../docs/json.md");
+    let row = page.lines().find(|line| {
+        let cells: Vec<_> = line.split('|').collect();
+        cells.len() > 2 && cells[1].split(", ").any(|name| name.trim() == command)
+    });
+    let fields = row.unwrap_or_else(|| panic!("{command} is on the page"));
+    let fields = fields.split('|').nth(2).unwrap();
+    // What is inside of a field stands in parentheses.
+    let outside = fields
+        .split('(')
+        .enumerate()
+        .map(|(place, part)| match part.split_once(')') {
+            Some((_, rest)) if place > 0 => rest,
+            _ => part,
+        });
+    let names = outside.flat_map(|part| part.split('`').skip(1).step_by(2).map(str::to_owned));
+    let (may, has): (Vec<String>, Vec<String>) = names.partition(|name| name.ends_with('?'));
+    let may = may
+        .iter()
+        .map(|name| name.trim_end_matches('?').to_owned())
+        .collect();
+    (has, may)
+}
+
+/// Each command prints one document and nothing else, and it has what the page of documents says.
 #[test]
-fn every_command_prints_one_document() {
+fn every_command_prints_the_document_that_is_documented() {
     let bench = Bench::new();
     let mut add = bench.command([
         "user",
@@ -22,45 +47,68 @@ fn every_command_prints_one_document() {
         "--password-stdin",
         "--json",
     ]);
-    Run::fed(&mut add, b"password").json();
-    for arguments in [
-        &["push", "build", "a/b:1"][..],
-        &["cp", "a/b:1", "a/c"],
-        &["pull", "a/b:1", "out"],
-        &["ls"],
-        &["ls", "a/b"],
-        &["ls", "a/b:1"],
-        &["ls", "a/b", "--manifests"],
-        &["inspect", "a/b:1"],
-        &["inspect", "a/b:1", "--manifest"],
-        &["tag", "a/b:1", "x"],
-        &["untag", "a/b:x"],
-        &["rm", "a/c:1"],
-        &["undelete", "a/c:1"],
-        &["history"],
-        &["repo", "add", "r"],
-        &["repo", "set", "r", "--quota", "5"],
-        &["repo", "show", "r"],
-        &["repo", "ls"],
-        &["repo", "rm", "r"],
-        &["user", "set", "ann", "--role", "writer"],
-        &["user", "ls"],
-        &["user", "rm", "ann"],
-        &["mode"],
-        &["mode", "read-write"],
-        &["du"],
-        &["gc"],
-        &["gc", "--dry-run"],
-        &["fsck"],
-        &["snapshot", "copy"],
-        &["doctor"],
-        &["completions", "zsh"],
-        &["init", "another"],
-    ] {
-        let run = Run::of(bench.command(["--json"]).args(arguments));
+    let made = Run::fed(&mut add, b"password");
+    let check = |row: &str, run: &Run| {
         assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:#?}");
-        assert!(run.document().is_object(), "{run:#?}");
+        let document = run.document();
+        let (has, may) = documented(row);
+        let found = fields(&document);
+        for field in &has {
+            assert!(
+                found.contains(&field.as_str()),
+                "{row} has no {field}: {document}"
+            );
+        }
+        for field in found {
+            let known = has.iter().chain(&may).any(|known| known == field);
+            assert!(known, "{row}: {field} is not documented");
+        }
+    };
+    check("`user add`", &made);
+    for (row, arguments) in [
+        ("`push` of files", &["push", "build", "a/b:1"][..]),
+        ("`cp` of an artifact", &["cp", "a/b:1", "a/c"]),
+        ("`pull` into files", &["pull", "a/b:1", "out"]),
+        ("`ls` of packages", &["ls"]),
+        ("`ls` of tags", &["ls", "a/b"]),
+        ("`ls` of an artifact", &["ls", "a/b:1"]),
+        ("`ls --manifests`", &["ls", "a/b", "--manifests"]),
+        ("`inspect`", &["inspect", "a/b:1"]),
+        ("`tag`", &["tag", "a/b:1", "x"]),
+        ("`untag`", &["untag", "a/b:x"]),
+        ("`rm`", &["rm", "a/c:1"]),
+        ("`undelete`", &["undelete", "a/c:1"]),
+        ("`rm`", &["rm", "a/c:1", "--purge"]),
+        ("`history`", &["history"]),
+        ("`repo add`", &["repo", "add", "r"]),
+        ("`repo set`", &["repo", "set", "r", "--quota", "5"]),
+        ("`repo show`", &["repo", "show", "r"]),
+        ("`repo ls`", &["repo", "ls"]),
+        ("`repo rm`", &["repo", "rm", "r"]),
+        ("`repo stage`", &["repo", "stage", "dev"]),
+        ("`repo namespace`", &["repo", "namespace", "a"]),
+        ("`user set`", &["user", "set", "ann", "--role", "writer"]),
+        ("`user ls`", &["user", "ls"]),
+        ("`user rm`", &["user", "rm", "ann"]),
+        ("`mode`", &["mode"]),
+        ("`mode`", &["mode", "read-write"]),
+        ("`du`", &["du"]),
+        ("`gc`", &["gc"]),
+        ("`gc`", &["gc", "--dry-run"]),
+        ("`fsck`", &["fsck"]),
+        ("`fsck`", &["fsck", "--rebuild-index"]),
+        ("`snapshot`", &["snapshot", "copy"]),
+        ("`doctor`", &["doctor"]),
+        ("`completions`", &["completions", "zsh"]),
+        ("`init`", &["init", "another"]),
+    ] {
+        check(row, &Run::of(bench.command(["--json"]).args(arguments)));
     }
+    let manifest = ["inspect", "a/b:1", "--manifest"];
+    assert_eq!(
+        Run::of(bench.command(manifest).arg("--json")).ok(),
+        bench.ok(manifest)
+    );
 }
 
 /// A usage error that the parser finds is a document, too.

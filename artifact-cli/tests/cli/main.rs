@@ -13,6 +13,7 @@ mod fsck;
 mod gc;
 mod help;
 mod history;
+mod images;
 mod init;
 mod inspect;
 mod json;
