@@ -4,11 +4,12 @@ use std::{fs, path::PathBuf};
 
 use crate::support::{bench::Bench, run::fields, server::Server, tree};
 
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "blobs",
     "bytes",
     "corrupt",
     "index",
+    "journal",
     "leaked",
     "leakedBytes",
     "manifests",
@@ -39,7 +40,7 @@ fn what_is_whole_is_said_to_be() {
     );
     let text = bench.ok(["fsck", "registry"]);
     assert!(
-        text.contains("index      whole") && text.contains("leaked     nothing"),
+        text.contains("index      whole\njournal    whole") && text.contains("leaked     nothing"),
         "{text}"
     );
 }

@@ -244,7 +244,8 @@ fn processes(layout: &Layout) -> Finding {
         SUBJECT,
         match ids.as_slice() {
             [] => String::from("none has it open"),
-            ids => format!("{} have it open", ids.join(", ")),
+            [one] => format!("process {one} has it open"),
+            several => format!("processes {} have it open", several.join(", ")),
         },
     )
 }
