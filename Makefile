@@ -29,7 +29,6 @@ demo:
 test:
 	scripts/install-packages
 	scripts/install-clients
-	cargo build --workspace --bins
 	cargo test --workspace
 
 bench:
