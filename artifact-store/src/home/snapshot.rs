@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs::{self, File},
+    io,
     num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
@@ -28,7 +29,11 @@ use crate::{
     blob::fs::store::FsBlobStore,
     index::sqlite::{index::SqliteIndex, options::Access},
     journal::ClosedFiles,
-    sys::{file_io, flush::flush, lock::Hold},
+    sys::{
+        file_io,
+        flush::flush,
+        lock::{FileLock, Hold},
+    },
 };
 
 const PAGE: NonZeroU32 = NonZeroU32::new(500).expect("500 is not 0");
@@ -66,7 +71,8 @@ impl Home {
     /// `progress` is told, now and then, how many blobs and bytes are done.
     ///
     /// # Errors
-    /// [`HomeError::NotEmpty`], and where something fails: then nothing is left.
+    /// [`HomeError::NotEmpty`], and where something fails: then nothing is left. What a process that is
+    /// killed leaves beside the target, the next snapshot of that name removes.
     pub async fn snapshot(
         &self,
         target: &Path,
@@ -88,9 +94,11 @@ impl Home {
     }
 }
 
-/// A directory beside the target, which is gone when this is dropped unless it became the target.
+/// A directory beside the target, which is gone when this is dropped unless it became the target. As
+/// long as it is locked, nobody takes it for what a killed process has left.
 struct Staged {
     path: PathBuf,
+    _lock: FileLock,
 }
 
 fn stage(home: &Home, target: &Path) -> Result<Staged, HomeError> {
@@ -109,16 +117,43 @@ fn stage(home: &Home, target: &Path) -> Result<Staged, HomeError> {
         return Err(taken());
     };
     make_all(parent).map_err(&failed)?;
-    let mut random = [0; 8];
-    home.rng().fill(&mut random);
-    let name = format!(
-        ".{}.partial-{}",
-        name.to_string_lossy(),
-        hex::encode(random)
-    );
-    let path = parent.join(name);
-    file_io::create_directory(&path, MODE).map_err(&failed)?;
-    Ok(Staged { path })
+    let prefix = format!(".{}.partial-", name.to_string_lossy());
+    remove_left(parent, &prefix).map_err(&failed)?;
+    for _ in 0..TRIES {
+        let mut random = [0; 8];
+        home.rng().fill(&mut random);
+        let path = parent.join(format!("{prefix}{}", hex::encode(random)));
+        file_io::create_directory(&path, MODE).map_err(&failed)?;
+        // Before it is locked, another snapshot may take it for left.
+        if let Some(lock) = lock(&path).map_err(&failed)? {
+            return Ok(Staged { path, _lock: lock });
+        }
+    }
+    Err(failed(io::ErrorKind::ResourceBusy.into()))
+}
+
+/// Locks a directory, unless somebody else has it, or has removed it.
+fn lock(path: &Path) -> io::Result<Option<FileLock>> {
+    let opened = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let lock = FileLock::try_lock(opened, Hold::Exclusive)?;
+    Ok(lock.filter(|_| path.exists()))
+}
+
+/// Removes the directories of snapshots of the same name whose processes were killed.
+fn remove_left(parent: &Path, prefix: &str) -> io::Result<()> {
+    for entry in fs::read_dir(parent)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with(prefix) {
+            continue;
+        }
+        if let Some(_lock) = lock(&entry.path())? {
+            absent(fs::remove_dir_all(entry.path()))?;
+        }
+    }
+    Ok(())
 }
 
 impl Staged {

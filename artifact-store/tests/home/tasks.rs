@@ -371,5 +371,11 @@ async fn check_snapshot(world: &World, seed: u64, acknowledged: bool) {
             world.home.snapshot(&target, &|_, _| ()).await.unwrap();
         }
     }
-    let _gone = fs::remove_dir_all(target);
+    fs::remove_dir_all(&target).unwrap();
+    let beside = fs::read_dir(target.parent().unwrap()).unwrap();
+    let left = beside.filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().contains("partial")
+    });
+    assert_eq!(left.count(), 0, "what a killed snapshot left is in the way");
 }
