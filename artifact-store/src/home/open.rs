@@ -44,11 +44,7 @@ impl Home {
         let layout = find(path)?;
         let manifesto = read_settings(&layout)?;
         match Self::open_once(&layout, &manifesto, &options).await {
-            Err(error) if error.kind() == ErrorKind::NoSpace => {
-                let room = room(&layout, &manifesto);
-                if !matches!(room.give_up(), Ok(true)) {
-                    return Err(error);
-                }
+            Err(error) if has_given_up(&error, &layout, &manifesto) => {
                 Self::open_once(&layout, &manifesto, &options).await
             }
             opened => opened,
@@ -93,25 +89,43 @@ impl Home {
     ///
     /// It needs no permission to write. Where it has none, it takes no lock and makes no file, and
     /// it reads the index as one that nobody changes: then a directory that a process has open, or
-    /// whose newest commits are not in the file of the index, is refused.
+    /// whose newest commits are not in the file of the index, is refused. On a disk without any room it
+    /// gives the reserve up, as [`Home::open`] does.
     ///
     /// # Errors
     /// [`HomeError`], with the remedy.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it is called as `Home::open` is"
+    )]
     pub fn open_read_only(path: &Path, options: OpenOptions) -> Result<Self, HomeError> {
         let layout = find(path)?;
         let manifesto = read_settings(&layout)?;
+        match Self::open_to_read(&layout, &manifesto, &options) {
+            Err(error) if has_given_up(&error, &layout, &manifesto) => {
+                Self::open_to_read(&layout, &manifesto, &options)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_to_read(
+        layout: &Layout,
+        manifesto: &Manifesto,
+        options: &OpenOptions,
+    ) -> Result<Self, HomeError> {
         let mut notes = Vec::new();
         notes.extend(probe::judge(
             layout.root(),
             &manifesto.settings.allow_filesystem,
         )?);
-        let seat = if can_write(&layout) {
-            Some(Seat::take(&layout)?)
+        let seat = if can_write(layout) {
+            Some(Seat::take(layout)?)
         } else {
-            refuse_unsettled(&layout)?;
+            refuse_unsettled(layout)?;
             None
         };
-        if is_ready(&layout)? {
+        if is_ready(layout)? {
             let path = layout.root().to_owned();
             return Err(HomeError::CutOff { path });
         }
@@ -120,19 +134,19 @@ impl Home {
         } else {
             Access::Immutable
         };
-        let index = open_index(&layout, &options, access, None)
+        let index = open_index(layout, options, access, None)
             .map_err(HomeError::index_open(layout.root()))?;
-        check_registry(&layout, &manifesto, &index)?;
+        check_registry(layout, manifesto, &index)?;
         let parts = Parts {
-            store: open_store(&layout, &manifesto, &options, true)?,
-            settings: manifesto.settings,
-            options,
+            store: open_store(layout, manifesto, options, true)?,
+            settings: manifesto.settings.clone(),
+            options: options.clone(),
             index,
             writing: None,
             seat,
             process: std::process::id(),
             engine: parking_lot::Mutex::default(),
-            layout,
+            layout: layout.clone(),
         };
         Ok(Self::new(Arc::new(parts), notes))
     }
@@ -208,6 +222,11 @@ async fn open_parts(
         process: std::process::id(),
         engine: parking_lot::Mutex::default(),
     })))
+}
+
+/// Gives the reserve up where there is no room; says whether that made some.
+fn has_given_up(error: &HomeError, layout: &Layout, manifesto: &Manifesto) -> bool {
+    error.kind() == ErrorKind::NoSpace && matches!(room(layout, manifesto).give_up(), Ok(true))
 }
 
 fn room(layout: &Layout, manifesto: &Manifesto) -> Room {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How many calls of a task are tried.
-const SHARE: u64 = 12;
+const SHARE: u64 = 9;
 
 /// Has children do a task that are killed at its calls, one after the other, and opens the registry
 /// after each.
