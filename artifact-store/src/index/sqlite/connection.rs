@@ -18,7 +18,7 @@ use super::{
     schema,
     statement::run,
 };
-use crate::sys::file_io;
+use crate::sys::{file_io, space};
 
 /// The oldest SQLite that is safe: before it, checkpoints of several processes could corrupt a WAL.
 const OLDEST: i32 = 3_051_003;
@@ -32,6 +32,13 @@ const CACHE_KIB: i64 = 2048;
 
 /// The WAL is cut to this many bytes when it is begun anew.
 const WAL_KEPT: i64 = 64 << 20;
+
+/// The least that SQLite's shared memory has while an index is open, in bytes.
+const SHARED: u64 = 32 << 10;
+
+/// The room that must be on the disk before an index is opened that nobody has open: for the shared
+/// memory, and for what the file system needs besides.
+const ROOM: u64 = 4 * SHARED;
 
 /// Prepared statements a connection keeps.
 const STATEMENTS: usize = 160;
@@ -63,6 +70,7 @@ fn connect(path: &Path, purpose: Purpose) -> Result<Connection, OpenError> {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Connection::open_with_flags(immutable_uri(path), flags)
     } else {
+        expect_room(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Connection::open_with_flags(path, flags)
     }
@@ -97,6 +105,7 @@ pub(super) fn make_file(path: &Path) -> io::Result<()> {
 }
 
 fn fill(path: &Path, registry: RegistryId, epoch: Epoch, page_size: u32) -> Result<(), OpenError> {
+    expect_room(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)
         .map_err(|error| of_sql(error, "creating the index"))?;
@@ -145,6 +154,23 @@ fn check_library() -> Result<(), OpenError> {
         });
     }
     Ok(())
+}
+
+/// Refuses to open an index where there is no room for the shared memory that SQLite maps beside it.
+///
+/// SQLite takes a block of each page of that file, so where blocks are smaller than pages it has holes; and
+/// who writes to a hole through a mapping of a full disk is killed by a signal.
+pub(super) fn expect_room(path: &Path) -> Result<(), IndexError> {
+    let there = std::fs::metadata(beside(path, "-shm")).map_or(0, |shm| shm.len());
+    let free = path.parent().map(space::free);
+    match free {
+        Some(Ok(Some(free))) if there < SHARED && free < ROOM => {
+            let full = io::Error::from(io::ErrorKind::StorageFull);
+            Err(of_io(full, "opening the index"))
+        }
+        // Where the system does not tell, the call tells that needs it.
+        _ => Ok(()),
+    }
 }
 
 /// Returns an error that tells of a full disk where SQLite only says that it cannot open a file: those

@@ -14,7 +14,7 @@ use rusqlite::{
 use super::{
     check,
     codec::Raw,
-    connection::make_file,
+    connection::{expect_room, make_file},
     failure::{Failure, Outcome, corrupt, of_io, of_sql},
     index::SqliteIndex,
     journaling,
@@ -220,6 +220,7 @@ fn copy(from: &Connection, to: &Path) -> Outcome<Head> {
     const OPERATION: &str = "copying the index";
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     make_file(to).map_err(|error| of_io(error, OPERATION))?;
+    expect_room(to)?;
     let mut target = Connection::open_with_flags(to, flags)?;
     target.execute_batch("PRAGMA synchronous = FULL")?;
     // All pages in one step: between two, a writer would make it begin again.
