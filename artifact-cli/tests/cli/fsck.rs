@@ -24,6 +24,28 @@ fn large(bench: &Bench) -> PathBuf {
     blobs.join(found.expect("there is one").0)
 }
 
+/// What is damaged in the journal, the doctor finds, and fsck writes anew from the index.
+#[test]
+fn f10_a_damaged_journal_is_mended() {
+    let bench = Bench::stocked();
+    let journal = bench.path("registry/journal/0000000001.journal");
+    let mut text = fs::read(&journal).unwrap();
+    let second = text.iter().position(|byte| *byte == b'\n').unwrap() + 30;
+    text[second] ^= 1;
+    fs::write(&journal, &text).unwrap();
+    let run = bench.run(["doctor"]);
+    assert!(
+        run.code == 1
+            && run.out.contains("is damaged at byte")
+            && run.out.contains("artifact fsck"),
+        "{run:#?}"
+    );
+    let run = bench.run(["fsck", "--dry-run"]);
+    assert!(run.code == 6 && run.err.contains("journal"), "{run:#?}");
+    bench.ok(["fsck"]);
+    bench.ok(["doctor"]);
+}
+
 #[test]
 fn what_is_whole_is_said_to_be() {
     let bench = Bench::stocked();

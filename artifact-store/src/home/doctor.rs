@@ -239,15 +239,18 @@ fn processes(layout: &Layout) -> Finding {
         let what = format!("process {id} has the registry open and is stopped");
         return Finding::warning(SUBJECT, what, format!("run `kill -CONT {id}`, or end it"));
     }
-    let ids: Vec<_> = found.iter().map(u32::to_string).collect();
-    Finding::good(
-        SUBJECT,
-        match ids.as_slice() {
-            [] => String::from("none has it open"),
-            [one] => format!("process {one} has it open"),
-            several => format!("processes {} have it open", several.join(", ")),
-        },
-    )
+    let others = found.iter().filter(|id| **id != std::process::id());
+    let others: Vec<_> = others.map(|id| format!("process {id}")).collect();
+    let told = match others.as_slice() {
+        [] => String::from("no other process has it open"),
+        [one] => format!("1 other process has it open: {one}"),
+        many => format!(
+            "{} other processes have it open: {}",
+            many.len(),
+            many.join(", ")
+        ),
+    };
+    Finding::good(SUBJECT, told)
 }
 
 /// Looks whether somebody has the directory alone.

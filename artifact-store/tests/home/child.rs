@@ -31,7 +31,7 @@ const MARK: &str = "@";
 const LONG: Duration = Duration::from_secs(60);
 
 /// Another process, which is killed when this is dropped.
-pub struct Child {
+pub(crate) struct Child {
     process: Process,
     input: Option<ChildStdin>,
     lines: Receiver<String>,
@@ -39,7 +39,7 @@ pub struct Child {
 
 impl Child {
     /// Starts this program again with a role.
-    pub fn start(role: &str, directory: &Path) -> Self {
+    pub(crate) fn start(role: &str, directory: &Path) -> Self {
         Self::run(
             &mut Command::new(std::env::current_exe().unwrap()),
             role,
@@ -48,7 +48,7 @@ impl Child {
     }
 
     /// Starts a program, which is this one, with a role.
-    pub fn run(command: &mut Command, role: &str, directory: &Path) -> Self {
+    pub(crate) fn run(command: &mut Command, role: &str, directory: &Path) -> Self {
         let arguments = ["--exact", "child::role", "--nocapture"];
         let mut process = command
             .args(arguments)
@@ -77,13 +77,13 @@ impl Child {
         }
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.process.id()
     }
 
     /// Waits for what it says next.
     #[track_caller]
-    pub fn hear(&self) -> String {
+    pub(crate) fn hear(&self) -> String {
         self.lines
             .recv_timeout(LONG)
             .expect("the child says something")
@@ -91,23 +91,23 @@ impl Child {
 
     /// Waits until it says this.
     #[track_caller]
-    pub fn expect(&self, line: &str) {
+    pub(crate) fn expect(&self, line: &str) {
         assert_eq!(self.hear(), line);
     }
 
     /// Returns what it has said so far and was not heard yet.
-    pub fn heard(&self) -> Vec<String> {
+    pub(crate) fn heard(&self) -> Vec<String> {
         self.lines.try_iter().collect()
     }
 
     /// Tells it to go on.
-    pub fn tell(&mut self, line: &str) {
+    pub(crate) fn tell(&mut self, line: &str) {
         writeln!(self.input.as_mut().unwrap(), "{line}").unwrap();
     }
 
     /// Lets it end by itself; returns all that it said.
     #[track_caller]
-    pub fn end(mut self) -> Vec<String> {
+    pub(crate) fn end(mut self) -> Vec<String> {
         drop(self.input.take());
         assert!(self.process.wait().unwrap().success());
         std::iter::from_fn(|| self.lines.recv().ok()).collect()
@@ -115,13 +115,13 @@ impl Child {
 
     /// Waits until it has died by a signal.
     #[track_caller]
-    pub fn die(mut self) {
+    pub(crate) fn die(mut self) {
         assert!(self.process.wait().unwrap().signal().is_some());
     }
 
     /// Waits until it is gone; returns all that it said, and whether a signal ended it.
     #[track_caller]
-    pub fn wait(mut self) -> (Vec<String>, bool) {
+    pub(crate) fn wait(mut self) -> (Vec<String>, bool) {
         drop(self.input.take());
         let status = self.process.wait().unwrap();
         let killed = status.signal().is_some();
@@ -133,20 +133,20 @@ impl Child {
     }
 
     /// Stops it, and waits until it is.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.signal(Signal::STOP);
         let id = Pid::from_raw(i32::try_from(self.process.id()).unwrap());
         let status = waitpid(id, WaitOptions::UNTRACED).unwrap().unwrap().1;
         assert!(status.stopped());
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.process.id()).unwrap();
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
     /// Kills it and waits until it is gone.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
@@ -160,12 +160,12 @@ impl Drop for Child {
     }
 }
 
-pub fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     println!("{MARK}{line}");
 }
 
 /// Waits for a line of the parent; `None` when it lets the child end.
-pub fn listen() -> Option<String> {
+pub(crate) fn listen() -> Option<String> {
     let mut line = String::new();
     let length = std::io::stdin().lock().read_line(&mut line).unwrap();
     (length > 0).then(|| line.trim().to_owned())

@@ -53,10 +53,19 @@ async fn a_sound_registry_has_only_good_findings() {
         "journal",
     ];
     assert_eq!(subjects, expected);
+    assert_eq!(
+        all[4].to_string(),
+        "processes: no other process has it open"
+    );
+    let others = [Child::start("open", &path), Child::start("open", &path)];
+    for other in &others {
+        other.hear();
+    }
+    let line = findings(&path).await[4].to_string();
+    let named = |other: &Child| line.contains(&format!("process {}", other.id()));
     assert!(
-        all[4].to_string().contains(&std::process::id().to_string()),
-        "{}",
-        all[4]
+        line.contains("2 other processes") && others.iter().all(named),
+        "{line}"
     );
     let checked = world.home.check().await.unwrap();
     assert!(

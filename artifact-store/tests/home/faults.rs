@@ -14,7 +14,7 @@ use crate::child::Child;
 
 /// What happens at a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// The disk is full from there on, until the reserve goes or [`Signal::Room`] is given.
     Full,
     /// The process is killed; every other time in the middle of what it writes.
@@ -23,7 +23,7 @@ pub enum Fault {
 
 /// What a child says to what stands between it and the system.
 #[derive(Clone, Copy, Debug)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// From here on calls count.
     Arm,
     /// Up to here.
@@ -34,7 +34,7 @@ pub enum Signal {
 
 impl Signal {
     /// Gives the signal. Where nothing stands between, it is the removal of nothing.
-    pub fn give(self) {
+    pub(crate) fn give(self) {
         let name = match self {
             Self::Arm => "fault: arm",
             Self::End => "fault: end",
@@ -46,7 +46,7 @@ impl Signal {
 
 /// The calls by which something below a directory is changed.
 #[derive(Debug)]
-pub struct Calls {
+pub(crate) struct Calls {
     below: PathBuf,
     /// Where their number is written: not below that directory.
     told: TempDir,
@@ -54,14 +54,14 @@ pub struct Calls {
 
 impl Calls {
     /// Returns those below a directory.
-    pub fn below(directory: &Path) -> Self {
+    pub(crate) fn below(directory: &Path) -> Self {
         let below = directory.canonicalize().unwrap();
         let told = tempfile::tempdir().unwrap();
         Self { below, told }
     }
 
     /// Starts a child that meets a fault at one of its calls, from 1 on.
-    pub fn child(&self, role: &str, directory: &Path, fault: Fault, at: u64) -> Child {
+    pub(crate) fn child(&self, role: &str, directory: &Path, fault: Fault, at: u64) -> Child {
         let mut command = Command::new(std::env::current_exe().unwrap());
         let _none = fs::remove_file(self.count());
         command
@@ -84,14 +84,14 @@ impl Calls {
     }
 
     /// Returns how many there were, if the last child lived to tell.
-    pub fn counted(&self) -> Option<u64> {
+    pub(crate) fn counted(&self) -> Option<u64> {
         fs::read_to_string(self.count()).ok()?.parse().ok()
     }
 }
 
 /// Which calls are tried of so many: all where `ARTIFACT_TEST_EVERY_CALL` is set, else a share, the
 /// first and the last among them.
-pub fn chosen(calls: u64, share: u64) -> Vec<u64> {
+pub(crate) fn chosen(calls: u64, share: u64) -> Vec<u64> {
     let every = std::env::var_os("ARTIFACT_TEST_EVERY_CALL").is_some();
     let share = if every { calls } else { share.min(calls) };
     let mut chosen: Vec<_> = (0..share)

@@ -169,7 +169,7 @@ fn f8_a_full_disk_loses_nothing() {
 }
 
 /// The child, on a disk of its own.
-pub async fn fill(disk: &Path) {
+pub(crate) async fn fill(disk: &Path) {
     let path = disk.join("registry");
     let world = World::create(&path).await;
     let mut pushed = 0;

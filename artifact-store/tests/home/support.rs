@@ -21,7 +21,7 @@ use futures::{FutureExt as _, future::BoxFuture};
 
 /// The clocks of this machine.
 #[derive(Debug)]
-pub struct RealClock(BootClock);
+pub(crate) struct RealClock(BootClock);
 
 impl Clock for RealClock {
     fn now(&self) -> Timestamp {
@@ -38,7 +38,7 @@ impl Clock for RealClock {
 }
 
 /// Returns what a directory is opened with.
-pub fn options() -> OpenOptions {
+pub(crate) fn options() -> OpenOptions {
     OpenOptions::new(
         Arc::new(TokioSpawn::current()),
         Arc::new(RealClock(BootClock::new().unwrap())),
@@ -47,7 +47,7 @@ pub fn options() -> OpenOptions {
 }
 
 /// Returns what a directory is made with. Tests run on disks that may be nearly full.
-pub fn creation() -> CreateOptions {
+pub(crate) fn creation() -> CreateOptions {
     let mut creation = CreateOptions::new(options());
     creation.settings.min_free = 0;
     creation
@@ -55,14 +55,14 @@ pub fn creation() -> CreateOptions {
 
 /// A directory that is open, with the engine over it.
 #[derive(Clone, Debug)]
-pub struct World {
-    pub home: Home,
-    pub registry: Registry,
+pub(crate) struct World {
+    pub(crate) home: Home,
+    pub(crate) registry: Registry,
 }
 
 impl World {
     /// Makes a registry with its default repository.
-    pub async fn create(path: &Path) -> Self {
+    pub(crate) async fn create(path: &Path) -> Self {
         let world = Self::over(Home::create(path, creation()).await.unwrap());
         let key = DocumentKey::Repository("default".parse().unwrap());
         let body = RepositorySettings::default().to_body();
@@ -72,11 +72,11 @@ impl World {
         world
     }
 
-    pub async fn open(path: &Path) -> Self {
+    pub(crate) async fn open(path: &Path) -> Self {
         Self::over(Home::open(path, options()).await.unwrap())
     }
 
-    pub fn over(home: Home) -> Self {
+    pub(crate) fn over(home: Home) -> Self {
         let seams = Seams {
             clock: Arc::clone(home.clock()),
             rng: Arc::clone(home.rng()),
@@ -89,19 +89,23 @@ impl World {
     }
 
     /// Drops the engine, and waits until the files are at rest.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         let Self { home, registry } = self;
         drop(registry);
         home.close().await.unwrap();
     }
 
-    pub fn session(&self) -> Session {
+    pub(crate) fn session(&self) -> Session {
         self.registry
             .session(Principal::Embedder, RequestContext::default())
     }
 
     /// Pushes a blob.
-    pub async fn push_blob(&self, package: &PackageRef, bytes: &[u8]) -> Result<BlobInfo, Error> {
+    pub(crate) async fn push_blob(
+        &self,
+        package: &PackageRef,
+        bytes: &[u8],
+    ) -> Result<BlobInfo, Error> {
         let options = UploadOptions::default().sized(Some(bytes.len() as u64));
         let mut upload = self.session().begin_upload(package, options).await?;
         for chunk in bytes.chunks(256 * 1024) {
@@ -111,7 +115,7 @@ impl World {
     }
 
     /// Pushes an image of two blobs, made from a seed, under the tag `v<seed>`.
-    pub async fn push(&self, name: &str, seed: u64) -> Result<Digest, Error> {
+    pub(crate) async fn push(&self, name: &str, seed: u64) -> Result<Digest, Error> {
         let package = package(name);
         let config = self.push_blob(&package, &blob(seed, 0)).await?;
         let layer = self.push_blob(&package, &blob(seed, 1)).await?;
@@ -123,7 +127,7 @@ impl World {
     }
 
     /// Reads the image of a seed back, every byte of it, or says why not.
-    pub async fn pull(&self, name: &str, seed: u64) -> Result<(), String> {
+    pub(crate) async fn pull(&self, name: &str, seed: u64) -> Result<(), String> {
         let package = package(name);
         let session = self.session();
         let by_tag = ManifestRef::Tag(tag(seed));
@@ -153,7 +157,7 @@ impl World {
 const LENGTHS: [usize; 3] = [3_000, 40_000, 1_200_000];
 
 /// Returns the bytes of a blob: the config of a seed's image, or its layer.
-pub fn blob(seed: u64, part: u64) -> Vec<u8> {
+pub(crate) fn blob(seed: u64, part: u64) -> Vec<u8> {
     let length = if part == 0 {
         300
     } else {
@@ -171,15 +175,15 @@ pub fn blob(seed: u64, part: u64) -> Vec<u8> {
     bytes
 }
 
-pub fn digest(bytes: &[u8]) -> Digest {
+pub(crate) fn digest(bytes: &[u8]) -> Digest {
     Hasher::hash(Algorithm::Sha256, bytes).digest()
 }
 
-pub fn package(name: &str) -> PackageRef {
+pub(crate) fn package(name: &str) -> PackageRef {
     PackageRef::in_default(&name.parse().unwrap())
 }
 
-pub fn tag(seed: u64) -> Tag {
+pub(crate) fn tag(seed: u64) -> Tag {
     format!("v{seed}").parse().unwrap()
 }
 
@@ -197,7 +201,7 @@ fn image(config: &BlobInfo, layer: &BlobInfo) -> Manifest {
 
 /// Waits until something holds that others bring about in a moment.
 #[track_caller]
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     while !holds() {
         assert!(std::time::Instant::now() < deadline, "{what}");

@@ -19,7 +19,7 @@ use crate::{
 
 /// Something that is done to a registry: wholly or not at all, whatever happens meanwhile.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Task {
+pub(crate) enum Task {
     Collect,
     Delete,
     Init,
@@ -32,10 +32,10 @@ pub enum Task {
 }
 
 /// The artifacts that are there all the time: inline, a slot, a file of its own.
-pub const KEPT: [u64; 3] = [0, 1, 2];
+pub(crate) const KEPT: [u64; 3] = [0, 1, 2];
 
 impl Task {
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Collect => "collect",
             Self::Delete => "delete",
@@ -66,7 +66,7 @@ impl Task {
     }
 
     /// Says whether it is what frees room, so that a full disk must not refuse it.
-    pub const fn frees(self) -> bool {
+    pub(crate) const fn frees(self) -> bool {
         matches!(
             self,
             Self::Collect | Self::Delete | Self::Open | Self::Purge | Self::Tag
@@ -74,7 +74,7 @@ impl Task {
     }
 
     /// Puts into the registry what the task needs, under a seed that no other task has.
-    pub async fn prepare(self, world: &World, seed: u64) {
+    pub(crate) async fn prepare(self, world: &World, seed: u64) {
         match self {
             Self::Collect => {
                 world.push("app", seed).await.unwrap();
@@ -125,7 +125,7 @@ impl Task {
     }
 
     /// Checks that it is wholly done, as it must be where it was acknowledged, or not at all.
-    pub async fn check(self, world: &World, seed: u64, acknowledged: bool) {
+    pub(crate) async fn check(self, world: &World, seed: u64, acknowledged: bool) {
         let path = world.home.path();
         match self {
             Self::Collect | Self::Open | Self::Rebuild => {}
@@ -185,7 +185,7 @@ impl From<HomeError> for Failed {
 
 /// The child: does the task while its calls are counted, and tells what came of it. Told to, it does
 /// it once more, with room on the disk.
-pub async fn child(path: &Path, name: &str, seed: &str) {
+pub(crate) async fn child(path: &Path, name: &str, seed: &str) {
     let (task, seed) = (Task::named(name), seed.parse().unwrap());
     let alone = matches!(task, Task::Init | Task::Open | Task::Rebuild);
     let world = if alone {
@@ -213,7 +213,7 @@ pub async fn child(path: &Path, name: &str, seed: &str) {
 }
 
 /// Checks what must hold whatever was done: what is kept is there, and all is whole.
-pub async fn check_whole(world: &World) {
+pub(crate) async fn check_whole(world: &World) {
     for seed in KEPT {
         world.pull("app", seed).await.unwrap();
     }
@@ -226,7 +226,7 @@ pub async fn check_whole(world: &World) {
     assert_eq!(scrubbed.corrupt, []);
 }
 
-pub async fn digest_of(world: &World, seed: u64) -> Result<Digest, Error> {
+pub(crate) async fn digest_of(world: &World, seed: u64) -> Result<Digest, Error> {
     let by_tag = ManifestRef::Tag(tag(seed));
     let session = world.session();
     let found = session
@@ -235,7 +235,7 @@ pub async fn digest_of(world: &World, seed: u64) -> Result<Digest, Error> {
     Ok(found.record.digest)
 }
 
-pub async fn delete(world: &World, seed: u64) -> Result<(), Error> {
+pub(crate) async fn delete(world: &World, seed: u64) -> Result<(), Error> {
     let digest = digest_of(world, seed).await?;
     let session = world.session();
     session.delete_manifest(&package("app"), &digest).await?;
@@ -243,7 +243,7 @@ pub async fn delete(world: &World, seed: u64) -> Result<(), Error> {
 }
 
 /// Collects all that was deleted, and what led to it.
-pub async fn collect(world: &World) -> Result<(), Error> {
+pub(crate) async fn collect(world: &World) -> Result<(), Error> {
     let before = world.session().revision().await?.revision;
     let forget = Forget {
         repository: None,
@@ -257,7 +257,7 @@ pub async fn collect(world: &World) -> Result<(), Error> {
 }
 
 /// Returns the words of a secret: so many that some stand whole in whatever page they are in.
-pub fn words(seed: u64) -> String {
+pub(crate) fn words(seed: u64) -> String {
     format!("the secret of {seed:06} is not to be kept ")
 }
 
@@ -277,7 +277,7 @@ fn secret(seed: u64) -> Manifest {
 }
 
 /// Pushes a manifest with a secret.
-pub async fn push_secret(world: &World, seed: u64) -> Digest {
+pub(crate) async fn push_secret(world: &World, seed: u64) -> Digest {
     let (manifest, session) = (secret(seed), world.session());
     let options = PutManifest::tagged(vec![tag(seed)]);
     session
@@ -288,7 +288,7 @@ pub async fn push_secret(world: &World, seed: u64) -> Digest {
 }
 
 /// Returns the files below a directory in which bytes stand, plain or as the journal writes them.
-pub fn holding(directory: &Path, bytes: &[u8]) -> Vec<PathBuf> {
+pub(crate) fn holding(directory: &Path, bytes: &[u8]) -> Vec<PathBuf> {
     use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
     // As it is read from each of three places of a group of three bytes; the ends are cut, for their
     // letters tell of the neighbours, too.
