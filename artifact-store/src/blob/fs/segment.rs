@@ -91,6 +91,9 @@ impl Segment {
             block: table.next_block().max(written),
         };
         if next.has_room(blocks, end) {
+            // A process whose sync failed may have left a header in memory that the disk has not got
+            // and the system does not mean to write any more (F6): the next sync shall cover it.
+            write_header(&*file, id).map_err(failed)?;
             return Ok(Some(Self::new(shared, id, file, end, next)));
         }
         if table.is_dead() {

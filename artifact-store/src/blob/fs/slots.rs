@@ -76,12 +76,10 @@ fn end_commit(shared: &Shared, file: &dyn VfsFile, row: &Row) -> Result<bool, St
     if !is_whole(file, row).map_err(failed)? {
         return Ok(false);
     }
-    if shared.read_only {
+    // After a failed sync nothing more is synced, and reads go on (BS-10): a slot that the failed sync
+    // was for is dead, so this one's commit was through before, and only its mark was lost.
+    if shared.read_only || shared.check_sound().is_err() {
         return Ok(true);
-    }
-    // After a failed sync the bytes are in memory, and nobody knows where else.
-    if shared.check_sound().is_err() {
-        return Ok(false);
     }
     let path = shared.layout.segment(row.slot.segment);
     let Some(file) = shared.vfs.open(&path, OpenMode::Write).map_err(failed)? else {

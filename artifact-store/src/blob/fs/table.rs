@@ -141,7 +141,7 @@ impl Row {
 
     /// Returns the row with these bytes, `None` when it is zero.
     fn decode(segment: SegmentId, index: u32, row: &[u8; ROW]) -> Option<Result<Self, Damaged>> {
-        if row.iter().all(|byte| *byte == 0) {
+        if *row == [0; ROW] {
             return None;
         }
         let whole = u32_at(row, 28) == check(segment, index, row);
@@ -205,12 +205,22 @@ pub(super) fn has_header(file: &dyn VfsFile, id: SegmentId) -> Result<bool, VfsE
     Ok(read == HEADER && found.as_slice() == header(id))
 }
 
-/// Says whether nothing of a header and a table is there: whoever made the file died before a sync.
-pub(super) fn is_blank(file: &dyn VfsFile, id: SegmentId) -> Result<bool, VfsError> {
+/// Says whether no sync of the segment ever ended, so that nothing in it was acknowledged: whoever
+/// made the file died before. Rows may have reached the disk without the header that was written
+/// before them.
+pub(super) fn is_unsynced(file: &dyn VfsFile, id: SegmentId) -> Result<bool, VfsError> {
     let mut found = [0; HEADER];
     read_full(file, &mut found, 0)?;
     let table = Table::read(file, id)?;
-    Ok(found == [0; HEADER] && table.rows.is_empty() && !table.damaged)
+    let synced = table.rows.iter().any(|row| row.synced);
+    // A write that failed may have left a part of it.
+    let whole = header(id);
+    let mut rest = whole
+        .iter()
+        .zip(found)
+        .skip_while(|(whole, found)| **whole == *found);
+    let is_cut = found.as_slice() != whole && rest.all(|(_, found)| found == 0);
+    Ok(is_cut && !synced && !table.damaged)
 }
 
 fn header(id: SegmentId) -> Vec<u8> {
@@ -377,9 +387,9 @@ mod tests {
     fn a_table_reads_back() {
         let dir = tempfile::tempdir().unwrap();
         let file = RealVfs.create(&dir.path().join("s"), 0o600).unwrap();
-        assert!(!has_header(&*file, ID).unwrap() && is_blank(&*file, ID).unwrap());
+        assert!(!has_header(&*file, ID).unwrap() && is_unsynced(&*file, ID).unwrap());
         write_header(&*file, ID).unwrap();
-        assert!(has_header(&*file, ID).unwrap() && !is_blank(&*file, ID).unwrap());
+        assert!(has_header(&*file, ID).unwrap() && !is_unsynced(&*file, ID).unwrap());
         assert!(!has_header(&*file, SegmentId::from_random([8; 16])).unwrap());
         let empty = Table::read(&*file, ID).unwrap();
         assert!(empty.is_dead() && empty.next_block() == FIRST_BLOCK && empty.next_index == 0);
@@ -406,6 +416,26 @@ mod tests {
         file.write_at(&[1], offset(7)).unwrap();
         let table = Table::read(&*file, ID).unwrap();
         assert!(table.damaged && table.rows.len() == 3);
+    }
+
+    /// F4: a power cut may leave rows of a segment without its header.
+    #[test]
+    fn f4_rows_without_a_header_were_never_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = RealVfs.create(&dir.path().join("s"), 0o600).unwrap();
+        let row = row(0, FIRST_BLOCK, State::Written);
+        row.write(&*file).unwrap();
+        assert!(is_unsynced(&*file, ID).unwrap());
+        file.write_at(&header(ID)[..36], 0).unwrap();
+        assert!(
+            is_unsynced(&*file, ID).unwrap(),
+            "a failed write left a part"
+        );
+        Row::write_synced(&row.slot, &*file).unwrap();
+        assert!(
+            !is_unsynced(&*file, ID).unwrap(),
+            "it had a header: it is damaged"
+        );
     }
 
     #[test]

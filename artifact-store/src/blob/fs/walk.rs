@@ -16,7 +16,7 @@ use super::{
     recover::recover,
     shared::{Shared, still_there},
     slots,
-    table::{Row, State, Table, has_header, is_blank},
+    table::{Row, State, Table, has_header, is_unsynced},
 };
 use crate::{
     sys::lock::Hold,
@@ -178,7 +178,7 @@ fn table(shared: &Shared, id: SegmentId) -> Result<Option<Table>, StoreError> {
         && shared.check_sound().is_ok()
         && file.try_lock(Hold::Exclusive).map_err(failed)?;
     if !has_header(&*file, id).map_err(failed)? {
-        if !is_blank(&*file, id).map_err(failed)? {
+        if !is_unsynced(&*file, id).map_err(failed)? {
             return Err(no_segment(path));
         }
         // Somebody makes it at this moment, or died doing so.
