@@ -1,9 +1,10 @@
 //! Blobs that have a slot of a segment.
 
-use std::{fs, os::unix::fs::FileExt as _, os::unix::fs::MetadataExt as _};
+use std::{fs, os::unix::fs::FileExt as _, os::unix::fs::MetadataExt as _, sync::Arc};
 
-use artifact_core::{BlobStore as _, ByteRange, StoreError, UploadHint};
+use artifact_core::{BlobStore as _, ByteRange, StoreError, Suspended, UploadHint};
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use crate::kit::{ID, Place, assert_held, begin, collect, commit, get, list, put, random};
 
@@ -174,11 +175,16 @@ async fn a_suspended_slot_goes_on_elsewhere() {
     let listed = list(&two).await;
     assert!(listed[0].staged && listed[0].size == 500_000, "{listed:?}");
     let writer = two.resume(&ID, at.clone()).await.unwrap().unwrap();
-    assert!(writer.key().as_str().starts_with("blobs/"));
+    let elsewhere = writer.key().clone();
+    assert!(elsewhere.as_str().starts_with("blobs/"));
     assert!(one.is_held(&ID, &at.key).await.unwrap());
     assert_held(one.resume(&ID, at.clone()).await);
     drop(writer);
     assert!(!two.is_held(&ID, &at.key).await.unwrap());
+    // Who was told the new key may have recorded it: it goes on from there, too (BS-4).
+    let there = Suspended::new(elsewhere.clone(), at.offset, Bytes::new());
+    drop(two.resume(&ID, there).await.unwrap().unwrap());
+    two.delete(&elsewhere).await.unwrap();
     let mut writer = one.resume(&ID, at.clone()).await.unwrap().unwrap();
     two.delete(&at.key).await.unwrap();
     writer.write(bytes.slice(500_000..)).await.unwrap();
@@ -187,6 +193,38 @@ async fn a_suspended_slot_goes_on_elsewhere() {
     assert!(get(&two, &key).await.unwrap() == bytes);
     assert!(one.resume(&ID, at).await.unwrap().is_none());
     assert_eq!(list(&two).await.len(), 1);
+}
+
+/// BS-4: what goes on elsewhere is durable there before anybody is told of it: who records the new
+/// key tells of the bytes, too.
+#[tokio::test]
+async fn bs4_what_goes_on_elsewhere_is_synced_first() {
+    let place = Place::new();
+    let store = place.open();
+    let mut writer = begin(&store, 900_000).await;
+    writer.write(random(500_000)).await.unwrap();
+    let at = writer.suspend().await.unwrap();
+    let synced = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&synced);
+    place.vfs.set(move |operation, path| {
+        if operation.starts_with("sync") {
+            told.lock().push((operation, path.to_owned()));
+        }
+        None
+    });
+    let writer = store.resume(&ID, at).await.unwrap().unwrap();
+    let synced = synced.lock().clone();
+    let file = writer.key().as_str().rsplit('/').next().unwrap();
+    let is_file = |path: &std::path::Path| path.ends_with(file);
+    assert!(
+        synced
+            .iter()
+            .any(|(how, path)| *how == "sync" && is_file(path))
+    );
+    let is_staging = |path: &std::path::Path| path.ends_with("staging");
+    let named =
+        |(how, path): &(&str, std::path::PathBuf)| *how == "sync directory" && is_staging(path);
+    assert!(synced.iter().any(named), "{synced:?}");
 }
 
 /// After a power loss the byte may be gone that says that the sync was through: then the checksum

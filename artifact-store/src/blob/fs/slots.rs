@@ -159,5 +159,8 @@ pub(super) fn resume(
     if !staged.copy_origin(offset).map_err(failed)? {
         return Ok(Opened::Absent);
     }
+    // Whoever asked records the new key at this offset: it counts as suspended from here on, also
+    // after a power cut (BS-4), and when the writer is dropped (BS-5).
+    staged.suspend()?;
     Ok(Opened::Staged(Box::new(staged)))
 }
