@@ -81,7 +81,12 @@ impl Scan {
         self.base += self.start as u64;
         self.start = 0;
         let filled = self.buffer.len();
-        self.buffer.resize(filled + CHUNK, 0);
+        // No more than there is: to clear a whole chunk costs more than to read a short file. One byte
+        // finds what was appended meanwhile.
+        let left = self.file.metadata()?.size;
+        let left = left.saturating_sub(self.base + filled as u64);
+        let room = usize::try_from(left).unwrap_or(CHUNK).clamp(1, CHUNK);
+        self.buffer.resize(filled + room, 0);
         let room = self.buffer.get_mut(filled..).unwrap_or_default();
         let read = self.file.read_at(room, self.base + filled as u64);
         let length = *read.as_ref().unwrap_or(&0);

@@ -23,7 +23,7 @@ pub struct MemoryIndex {
     all: Mutex<All>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct All {
     state: State,
     feed: Vec<Committed>,
@@ -35,6 +35,15 @@ impl MemoryIndex {
         Self {
             identity: Identity::new(registry, Epoch::default()),
             all: Mutex::default(),
+        }
+    }
+
+    /// Returns an index that holds the same, and goes its own way from here.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            identity: self.identity,
+            all: Mutex::new(self.all.lock().clone()),
         }
     }
 
