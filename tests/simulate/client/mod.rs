@@ -1,0 +1,13 @@
+//! Clients: who draws what to ask, asks it, and takes the answer to the oracle.
+
+mod base;
+mod changes;
+mod looks;
+mod memory;
+mod pushes;
+mod turn;
+mod upkeep;
+mod uploads;
+
+pub use base::{Client, Place};
+pub use memory::{AUDITOR, Memory};
