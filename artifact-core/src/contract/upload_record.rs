@@ -27,7 +27,8 @@ pub struct UploadRecord {
     pub offset: u64,
     /// The state of its hasher at that offset.
     pub hasher: Bytes,
-    /// The bytes themselves, as long as they are few enough to be held back.
+    /// The bytes themselves, as long as they are few enough to be held back, and until the store has
+    /// made them durable.
     pub held: Bytes,
     /// Where the store has them, once it has.
     pub at: Option<Suspended>,

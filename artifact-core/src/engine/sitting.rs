@@ -69,7 +69,7 @@ impl Session {
         id: &UploadId,
         offset: Option<u64>,
     ) -> Result<Upload, Error> {
-        let record = self.own_upload(package, id).await?;
+        let mut record = self.own_upload(package, id).await?;
         if offset.is_some_and(|offset| offset != record.offset) {
             return Err(Error::Offset {
                 id: *id,
@@ -87,9 +87,19 @@ impl Session {
             source: Some(Box::new(source)),
         })?;
         let (session, offset) = (self.clone(), record.offset);
-        let bytes = match &record.at {
-            None => State::Held(Box::new(hasher), BytesMut::from(&record.held[..])),
-            Some(at) => State::Piped(Slot::new(reopen(self, &record, at, hasher).await?)),
+        let bytes = match record.at.take_if(|_| !record.held.is_empty()) {
+            // A sitting that was moving to the store what is held here came to nothing: its key goes
+            // to the trash when this one is recorded.
+            Some(left) => {
+                if self.inner().store().is_held(id, &left.key).await? {
+                    return Err(Error::Offset { id: *id, offset });
+                }
+                State::Held(Box::new(hasher), BytesMut::from(&record.held[..]))
+            }
+            None => match &record.at {
+                None => State::Held(Box::new(hasher), BytesMut::from(&record.held[..])),
+                Some(at) => State::Piped(Slot::new(reopen(self, &record, at, hasher).await?)),
+            },
         };
         let announced = None;
         let mut upload = Upload {

@@ -245,9 +245,11 @@ impl Upload {
         let mut pipe = Pipe { hasher, writer };
         // The intent comes first: from here on whoever removes the row trashes the key.
         self.record.at = Some(at);
-        self.record.offset = 0;
-        self.record.hasher = Hasher::new(pipe.hasher.algorithm()).state();
-        self.record.held = Bytes::new();
+        // What was acknowledged before stays in the record until the store has made it durable: who
+        // hangs up or dies until then goes on from there.
+        if !self.recorded {
+            self.record.hasher = Hasher::new(pipe.hasher.algorithm()).state();
+        }
         self.record.reserved = self.announced.unwrap_or(inner.parts.limits.step);
         if let Err(error) = self.note_within(held.len() as u64).await {
             drop(pipe.writer.abort().await);
@@ -305,6 +307,7 @@ impl Upload {
                 let at = writer.suspend().await?;
                 self.record.hasher = hasher.state();
                 self.record.offset = at.offset;
+                self.record.held = Bytes::new();
                 self.record.at = Some(at.clone());
                 if go_on.is_some() {
                     let pipe = reopen(&self.session, &self.record, &at, hasher).await?;

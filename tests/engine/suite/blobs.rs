@@ -146,6 +146,33 @@ fn i15_an_upload_is_resumed_by_its_owner_alone() {
     }
 }
 
+/// I1: who hangs up while more bytes come has lost nothing of what was acknowledged before.
+#[test]
+fn i1_a_sitting_that_ends_early_loses_no_earlier_one() {
+    let world = super::world();
+    let (session, app) = (world.embedder(), package("app"));
+    for first in [10, 4_000, 80_000] {
+        let data = bytes(4, first + 90_000);
+        let mut upload = session
+            .begin_upload(&app, UploadOptions::default())
+            .unwrap();
+        upload.write_all(&data[..first]).unwrap();
+        let status = upload.suspend().unwrap();
+        for _ in 0..2 {
+            let mut upload = session
+                .resume_upload(&app, &status.id, Some(first as u64))
+                .unwrap();
+            upload.write_all(&data[first..]).unwrap();
+            drop(upload);
+            assert_eq!(session.upload_status(&app, &status.id).unwrap(), status);
+        }
+        let mut upload = session.resume_upload(&app, &status.id, None).unwrap();
+        upload.write_all(&data[first..]).unwrap();
+        let pushed = upload.finish(Some(&digest(&data))).unwrap();
+        assert!(read(&session, &app, &pushed.digest).unwrap() == data);
+    }
+}
+
 #[test]
 fn a_newer_request_ends_an_older_one() {
     let world = super::world();
