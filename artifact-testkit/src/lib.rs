@@ -40,7 +40,8 @@
 //! * [`compare`] does the same to two indexes and wants the same answers. Its runs are drawn at
 //!   random and shrunk; `PROPTEST_CASES` makes them more.
 //!
-//! `examples/custom_backend` of the facade is a whole store and a whole index with their tests.
+//! `examples/custom_backend` of the facade is a whole store and a whole index with their tests, written
+//! from the clauses.
 //!
 //! [`seams`] has a clock, chance and threads for tests of what is built on the contracts, and
 //! [`files`] does to a directory what disks do.

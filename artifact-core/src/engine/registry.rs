@@ -111,6 +111,9 @@ pub(crate) struct Inner {
 
 impl Registry {
     /// Returns the registry of these parts.
+    ///
+    /// Over an index that is new there is no repository yet, not even the default one:
+    /// [`Session::create_repository`](super::session::Session::create_repository) makes it.
     pub fn new(parts: RegistryParts) -> Self {
         let inner = Inner {
             parts,

@@ -1,67 +1,80 @@
-//! An index around another one: it counts what is committed, and leaves the rest to the other.
-//!
-//! So does an index that hands commits on, meters calls or refuses some. It forwards every method;
-//! there is no default that could be forgotten.
+//! The index itself.
 
-use std::{
-    num::NonZeroU32,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::{num::NonZeroU32, sync::Arc};
 
 use artifact::{
     AsOf, BlobKey, BlobRecord, Bookkeeping, BootTime, ChangeSet, Committed, Digest, DocumentKey,
-    DocumentKind, DocumentRecord, Footprint, Found, Head, Horizon, Identity, IndexError, KeyOwner,
-    LeaseRecord, LinkRecord, ManifestIndex, ManifestRecord, ManifestSummary, MediaType, Noted,
-    PackageRef, Page, Query, RepositoryName, Revision, Scope, Tag, TagRecord, Timestamp, Totals,
-    TrashRecord, UploadId, UploadRecord, Usage,
+    DocumentKind, DocumentRecord, Epoch, Footprint, Found, Head, Horizon, Identity, IndexError,
+    KeyOwner, LeaseRecord, LinkRecord, ManifestIndex, ManifestRecord, ManifestSummary, MediaType,
+    Noted, PackageRef, Page, Query, RegistryId, RepositoryName, Revision, Scope, Tag, TagRecord,
+    Timestamp, Totals, TrashRecord, UploadId, UploadRecord, Usage,
 };
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
-/// Counts the change sets that another index commits.
+use super::{
+    apply::apply,
+    count::{footprint, totals, usage},
+    note::note,
+    state::State,
+    view::list,
+};
+
+/// Keeps names, manifests and history in memory: plainly, every state that it was in.
 #[derive(Debug)]
-pub struct WatchedIndex<I> {
-    inner: I,
-    committed: AtomicU64,
+pub struct PlainIndex {
+    identity: Identity,
+    /// The newest state. Who makes the next one holds the lock, so change sets are made one after
+    /// another (MI-2); who reads holds it only to take the pointer.
+    newest: Mutex<Arc<State>>,
 }
 
-impl<I> WatchedIndex<I> {
-    /// Returns the index around another one.
-    pub const fn new(inner: I) -> Self {
+impl PlainIndex {
+    /// Returns the empty index of a registry.
+    pub fn new(registry: RegistryId) -> Self {
         Self {
-            inner,
-            committed: AtomicU64::new(0),
+            identity: Identity::new(registry, Epoch::new(0)),
+            newest: Mutex::new(Arc::new(State::new())),
         }
     }
 
-    /// Returns how many change sets made a revision here.
-    pub fn committed(&self) -> u64 {
-        self.committed.load(Ordering::Relaxed)
+    fn newest(&self) -> Arc<State> {
+        Arc::clone(&self.newest.lock())
     }
 }
 
 #[async_trait]
-impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
+impl ManifestIndex for PlainIndex {
     fn identity(&self) -> Identity {
-        self.inner.identity()
+        self.identity
     }
 
     async fn apply(&self, changes: ChangeSet) -> Result<Committed, IndexError> {
-        let committed = self.inner.apply(changes).await?;
-        let made = u64::from(!committed.events.is_empty());
-        self.committed.fetch_add(made, Ordering::Relaxed);
+        let mut newest = self.newest.lock();
+        let mut next = State::clone(&newest);
+        let committed = apply(&mut next, changes)?;
+        *newest = Arc::new(next);
         Ok(committed)
     }
 
     async fn note(&self, bookkeeping: Bookkeeping) -> Result<Noted, IndexError> {
-        self.inner.note(bookkeeping).await
+        let mut newest = self.newest.lock();
+        let mut next = State::clone(&newest);
+        let noted = note(&mut next, bookkeeping);
+        if noted.as_ref().map_or_else(|refused| refused.keep, |_| true) {
+            *newest = Arc::new(next);
+        }
+        noted
+            .map(Noted::new)
+            .map_err(|refused| refused.conflict.into())
     }
 
     async fn head(&self) -> Result<Head, IndexError> {
-        self.inner.head().await
+        Ok(self.newest().head)
     }
 
     async fn revision_at(&self, time: Timestamp) -> Result<Revision, IndexError> {
-        self.inner.revision_at(time).await
+        Ok(self.newest().revision_at(time))
     }
 
     async fn changes(
@@ -69,11 +82,12 @@ impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
         after: Revision,
         limit: NonZeroU32,
     ) -> Result<Vec<Committed>, IndexError> {
-        self.inner.changes(after, limit).await
+        self.newest().changes(after, limit)
     }
 
     async fn horizon(&self, repository: &RepositoryName) -> Result<Horizon, IndexError> {
-        self.inner.horizon(repository).await
+        let horizon = self.newest().horizon(repository);
+        Ok(Horizon::new(repository.clone(), horizon))
     }
 
     async fn document(
@@ -81,7 +95,7 @@ impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
         at: AsOf,
         key: &DocumentKey,
     ) -> Result<Option<DocumentRecord>, IndexError> {
-        self.inner.document(at, key).await
+        self.newest().document_at(at, key)
     }
 
     async fn documents(
@@ -90,7 +104,7 @@ impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
         kind: DocumentKind,
         page: Page<String>,
     ) -> Result<Vec<DocumentRecord>, IndexError> {
-        self.inner.documents(at, kind, page).await
+        self.newest().list_documents(at, kind, &page)
     }
 
     async fn tag(
@@ -99,7 +113,7 @@ impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
         package: &PackageRef,
         tag: &Tag,
     ) -> Result<Option<TagRecord>, IndexError> {
-        self.inner.tag(at, package, tag).await
+        self.newest().tag_at(at, package, tag)
     }
 
     async fn tags(
@@ -108,7 +122,7 @@ impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
         package: &PackageRef,
         page: Page<Tag>,
     ) -> Result<Vec<TagRecord>, IndexError> {
-        self.inner.tags(at, package, page).await
+        self.newest().list_tags(at, package, &page)
     }
 
     async fn manifest(
@@ -117,7 +131,7 @@ impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
         package: &PackageRef,
         digest: &Digest,
     ) -> Result<Option<ManifestRecord>, IndexError> {
-        self.inner.manifest(at, package, digest).await
+        self.newest().manifest_at(at, package, digest)
     }
 
     async fn manifests(
@@ -126,7 +140,7 @@ impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
         package: &PackageRef,
         page: Page<Digest>,
     ) -> Result<Vec<ManifestSummary>, IndexError> {
-        self.inner.manifests(at, package, page).await
+        self.newest().list_manifests(at, package, &page, |_| true)
     }
 
     async fn referrers(
@@ -137,9 +151,11 @@ impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
         artifact_type: Option<&MediaType>,
         page: Page<Digest>,
     ) -> Result<Vec<ManifestSummary>, IndexError> {
-        self.inner
-            .referrers(at, package, subject, artifact_type, page)
-            .await
+        self.newest().list_manifests(at, package, &page, |summary| {
+            let is = summary.descriptor.artifact_type.as_ref();
+            summary.subject.as_ref() == Some(subject)
+                && (artifact_type.is_none() || is == artifact_type)
+        })
     }
 
     async fn packages(
@@ -148,7 +164,7 @@ impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
         scope: &Scope,
         page: Page<String>,
     ) -> Result<Vec<PackageRef>, IndexError> {
-        self.inner.packages(at, scope, page).await
+        self.newest().list_packages(at, scope, &page)
     }
 
     async fn blob(
@@ -157,27 +173,29 @@ impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
         package: &PackageRef,
         digest: &Digest,
     ) -> Result<Option<LinkRecord>, IndexError> {
-        self.inner.blob(at, package, digest).await
+        self.newest().blob_at(at, package, digest)
     }
 
     async fn blob_row(&self, digest: &Digest) -> Result<Option<BlobRecord>, IndexError> {
-        self.inner.blob_row(digest).await
+        Ok(self.newest().blobs.get(digest).cloned())
     }
 
     async fn blob_rows(&self, page: Page<Digest>) -> Result<Vec<BlobRecord>, IndexError> {
-        self.inner.blob_rows(page).await
+        let state = self.newest();
+        Ok(list(&state.blobs, &page, |_, row| Some(row.clone())))
     }
 
     async fn key_owner(&self, key: &BlobKey) -> Result<Option<KeyOwner>, IndexError> {
-        self.inner.key_owner(key).await
+        Ok(self.newest().keys.owner(key))
     }
 
     async fn upload(&self, id: &UploadId) -> Result<Option<UploadRecord>, IndexError> {
-        self.inner.upload(id).await
+        Ok(self.newest().uploads.get(id).cloned())
     }
 
     async fn uploads(&self, page: Page<UploadId>) -> Result<Vec<UploadRecord>, IndexError> {
-        self.inner.uploads(page).await
+        let state = self.newest();
+        Ok(list(&state.uploads, &page, |_, row| Some(row.clone())))
     }
 
     async fn foreign_leases(
@@ -185,27 +203,28 @@ impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
         now: &BootTime,
         limit: NonZeroU32,
     ) -> Result<Vec<LeaseRecord>, IndexError> {
-        self.inner.foreign_leases(now, limit).await
+        Ok(self.newest().foreign_leases(now, limit))
     }
 
     async fn unwanted(&self, page: Page<Digest>) -> Result<Vec<BlobRecord>, IndexError> {
-        self.inner.unwanted(page).await
+        Ok(self.newest().unwanted(&page))
     }
 
     async fn trash(&self, page: Page<BlobKey>) -> Result<Vec<TrashRecord>, IndexError> {
-        self.inner.trash(page).await
+        let state = self.newest();
+        Ok(list(&state.keys.trash, &page, |_, row| Some(row.clone())))
     }
 
     async fn usage(&self, scope: &Scope) -> Result<Usage, IndexError> {
-        self.inner.usage(scope).await
+        Ok(usage(&self.newest(), scope))
     }
 
     async fn footprint(&self, scope: &Scope) -> Result<Footprint, IndexError> {
-        self.inner.footprint(scope).await
+        Ok(footprint(&self.newest(), scope))
     }
 
     async fn totals(&self) -> Result<Totals, IndexError> {
-        self.inner.totals().await
+        Ok(totals(&self.newest()))
     }
 
     async fn search(
@@ -214,6 +233,6 @@ impl<I: ManifestIndex> ManifestIndex for WatchedIndex<I> {
         query: &Query,
         page: Page<Found>,
     ) -> Result<Vec<Found>, IndexError> {
-        self.inner.search(at, query, page).await
+        self.newest().search(at, query, &page)
     }
 }
