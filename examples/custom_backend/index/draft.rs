@@ -21,9 +21,8 @@ pub struct Draft<'a> {
 impl<'a> Draft<'a> {
     pub fn new(state: &'a mut State, time: Timestamp) -> Self {
         let revision = state.head.revision.next();
-        let earliest = state.times.last().map(|last| last.plus_millis(1));
         Self {
-            time: earliest.map_or(time, |earliest| time.max(earliest)),
+            time: time.max(state.head.time.plus_millis(1)),
             state,
             revision,
             events: Vec::new(),

@@ -94,10 +94,11 @@ fn begin_upload(
 fn advance_upload(
     state: &mut State,
     version: u64,
-    upload: UploadRecord,
+    mut upload: UploadRecord,
     rooms: Vec<Room>,
 ) -> Result<u64, Conflict> {
     let old = upload_at(state, &upload.id, version)?;
+    upload.version = version.saturating_add(1);
     let key = |upload: &UploadRecord| upload.at.as_ref().map(|at| at.key.clone());
     if key(&old) != key(&upload) {
         discard_key(state, &old);

@@ -29,9 +29,11 @@ impl State {
         after: Revision,
         limit: NonZeroU32,
     ) -> Result<Vec<Committed>, IndexError> {
-        let oldest = self.feed.keys().next().copied();
-        let oldest = oldest.unwrap_or_else(|| self.head.revision.next());
-        if after.next() < oldest && after < self.head.revision {
+        // Revisions leave the feed from its beginning, so the last that left says which did.
+        let first = self.feed.keys().next().copied();
+        let kept = first.unwrap_or_else(|| self.head.revision.next());
+        let oldest = Revision::new(kept.get().saturating_sub(1));
+        if after < oldest {
             return Err(IndexError::HistoryForgotten { oldest });
         }
         let committed = self.feed.range((Excluded(after), Unbounded));
