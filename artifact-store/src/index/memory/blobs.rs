@@ -200,8 +200,10 @@ impl Edit {
             let rows = content.manifests.get(&digest);
             rows.is_some_and(|rows| rows.all().next().is_some())
         });
+        let had_manifest = had_manifest && self.state.purged_manifests.insert(digest);
         let had_blob = self.remove_row(&digest).is_some();
-        if (had_manifest || had_blob) && self.state.purged.insert(digest) {
+        if had_manifest || had_blob {
+            self.state.purged.insert(digest);
             self.events.push(Event::Purged { digest });
         }
         Ok(())

@@ -47,6 +47,7 @@ impl Edit {
             .or_default()
             .begin(revision, row);
         self.state.purged.remove(&digest);
+        self.state.purged_manifests.remove(&digest);
         Ok(())
     }
 

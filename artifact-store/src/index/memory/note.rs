@@ -76,10 +76,11 @@ fn begin_upload(state: &mut State, record: UploadRecord, rooms: &[Room]) -> Resu
 fn advance_upload(
     state: &mut State,
     version: u64,
-    record: UploadRecord,
+    mut record: UploadRecord,
     rooms: &[Room],
 ) -> Result<u64, Conflict> {
     let old = upload_at(state, record.id, version)?.at.clone();
+    record.version = version.saturating_add(1);
     let old_key = old.as_ref().map(|at| &at.key);
     let new_key = record.at.as_ref().map(|at| &at.key);
     if old_key == new_key {

@@ -128,7 +128,7 @@ impl State {
         let Some(row) = rows.and_then(|rows| rows.at(at)) else {
             return Ok(None);
         };
-        if self.purged.contains(digest) {
+        if self.purged_manifests.contains(digest) {
             return Err(IndexError::Purged { digest: *digest });
         }
         Ok(Some(record_of(row)))
@@ -152,7 +152,7 @@ impl State {
         package: &PackageRef,
     ) -> Result<impl Iterator<Item = ManifestSummary>, IndexError> {
         let rows = self.manifests_at(at, package)?;
-        let left = rows.filter(|row| !self.purged.contains(&row.manifest.digest()));
+        let left = rows.filter(|row| !self.purged_manifests.contains(&row.manifest.digest()));
         Ok(left.map(summary_of))
     }
 
@@ -305,7 +305,7 @@ impl State {
         let rows = rows.flat_map(History::all);
         let manifests: BTreeMap<Digest, u64> = rows
             .map(|row| (row.manifest.digest(), row.manifest.size()))
-            .filter(|(digest, _)| !self.purged.contains(digest))
+            .filter(|(digest, _)| !self.purged_manifests.contains(digest))
             .collect();
         totals.manifest_bytes = manifests.values().sum();
         totals.trash = self.trash.len() as u64;
@@ -325,7 +325,7 @@ impl State {
         let mut found = Vec::new();
         for (package, content) in self.within(&query.scope) {
             for row in content.manifests.values().filter_map(|rows| rows.at(at)) {
-                if fits(row, query) && !self.purged.contains(&row.manifest.digest()) {
+                if fits(row, query) && !self.purged_manifests.contains(&row.manifest.digest()) {
                     found.push(Found {
                         package: package.clone(),
                         digest: row.manifest.digest(),

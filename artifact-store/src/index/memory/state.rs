@@ -128,6 +128,8 @@ pub(crate) struct State {
     pub(crate) blobs: BTreeMap<Digest, BlobRecord>,
     /// Content that was purged and not stored again.
     pub(crate) purged: BTreeSet<Digest>,
+    /// Manifests that were purged and not put again; to store their bytes as a blob is not that.
+    pub(crate) purged_manifests: BTreeSet<Digest>,
     /// The uploads.
     pub(crate) uploads: BTreeMap<UploadId, UploadRecord>,
     /// The keys that wait to be deleted.
@@ -145,6 +147,7 @@ impl Default for State {
             horizons: BTreeMap::new(),
             blobs: BTreeMap::new(),
             purged: BTreeSet::new(),
+            purged_manifests: BTreeSet::new(),
             uploads: BTreeMap::new(),
             trash: BTreeMap::new(),
             claims: BTreeMap::new(),

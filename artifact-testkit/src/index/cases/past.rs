@@ -1,6 +1,9 @@
 //! MI-8: what was does not change.
 
-use artifact_core::{AsOf, Bookkeeping, Change, IndexError, PackageRef, Query, Revision, Scope};
+use artifact_core::{
+    Algorithm, AsOf, Bookkeeping, Change, Hasher, IndexError, Location, PackageRef, Query,
+    Revision, Scope,
+};
 
 use crate::index::{
     goods::{
@@ -185,22 +188,12 @@ pub async fn mi_8_purged_content_says_so(kit: &mut IndexKit) {
         .await;
     assert_eq!(purged.events.len(), 2, "{:?}", purged.events);
     check_purged(kit, &a, was, true).await;
-    let after = kit.index().manifests(AsOf::Revision(was), &a, all()).await;
     assert_eq!(
         before.expect("a list").len(),
         1,
         "the manifest that was there"
     );
-    assert_eq!(
-        after.expect("a list"),
-        [],
-        "lists leave out what was purged"
-    );
-    let search = kit
-        .index()
-        .search(AsOf::Revision(was), &Query::default(), all())
-        .await;
-    assert_eq!(search.expect("search answers"), [], "so does a search");
+    check_unlisted(kit, &a, was).await;
     let row = kit
         .index()
         .blob_row(&digest(2))
@@ -215,8 +208,33 @@ pub async fn mi_8_purged_content_says_so(kit: &mut IndexKit) {
         "there is nothing to purge: {:?}",
         again.events
     );
+    // The bytes of the manifest as a blob do not bring back the manifest.
+    kit.make([Change::PutBlob {
+        blob: Hasher::hash(Algorithm::Sha256, image.bytes()),
+        location: Location::Inline(image.bytes().clone()),
+        stamp: None,
+        upload: None,
+    }])
+    .await;
+    check_purged(kit, &a, was, true).await;
+    check_unlisted(kit, &a, was).await;
     kit.publish(&a, "v1", &[1, 2]).await;
     check_purged(kit, &a, was, false).await;
+}
+
+/// Lists leave out what was purged, but not the package that had it.
+async fn check_unlisted(kit: &IndexKit, package: &PackageRef, was: Revision) {
+    let at = AsOf::Revision(was);
+    let listed = kit.index().manifests(at, package, all()).await;
+    assert_eq!(listed.expect("a list"), [], "a list of manifests");
+    let search = kit.index().search(at, &Query::default(), all()).await;
+    assert_eq!(search.expect("search answers"), [], "a search");
+    let packages = kit.index().packages(at, &Scope::all(), all()).await;
+    assert_eq!(
+        packages.expect("packages answers"),
+        [package.clone()],
+        "the package had a manifest, whatever became of its bytes"
+    );
 }
 
 async fn check_purged(kit: &IndexKit, package: &PackageRef, was: Revision, purged: bool) {

@@ -97,8 +97,15 @@ pub async fn mi_13_uploads_have_versions(kit: &mut IndexKit) {
         let refused = kit.refuse_note(bookkeeping).await;
         assert_eq!(refused, at_version(Some(2)), "of an older version");
     }
-    kit.note(Bookkeeping::EndUpload(upload_id(1), 2)).await;
-    let end = Bookkeeping::EndUpload(upload_id(1), 2);
+    let mut record = there.expect("the upload");
+    record.version = 9;
+    kit.note(Bookkeeping::AdvanceUpload(2, Box::new(record), Vec::new()))
+        .await;
+    let end = Bookkeeping::EndUpload(upload_id(1), 9);
+    let refused = kit.refuse_note(end).await;
+    assert_eq!(refused, at_version(Some(3)), "the index counts");
+    kit.note(Bookkeeping::EndUpload(upload_id(1), 3)).await;
+    let end = Bookkeeping::EndUpload(upload_id(1), 3);
     assert_eq!(kit.refuse_note(end).await, at_version(None), "it ends once");
 }
 

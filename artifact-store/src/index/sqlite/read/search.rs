@@ -35,7 +35,7 @@ pub(super) const WAS: &str = "SELECT until FROM (
         SELECT until, since, digest FROM hits_past
         WHERE term = ?1 AND in_default = ?2 AND oci = ?3 AND repository = ?4 AND digest = ?5
           AND until > ?6 ORDER BY until LIMIT 1) h
-    WHERE since <= ?6 AND NOT EXISTS (SELECT 1 FROM purged p WHERE p.digest = h.digest)";
+    WHERE since <= ?6 AND EXISTS (SELECT 1 FROM contents c WHERE c.digest = h.digest)";
 const WAS_UNTIL: &str = "SELECT 1 FROM hits_past
     WHERE term = ?1 AND in_default = ?2 AND oci = ?3 AND repository = ?4 AND digest = ?5
       AND until = ?6";
