@@ -137,9 +137,11 @@ pub struct Room {
 pub enum Change {
     /// Moves the packages of the default repository whose OCI name lies below this repository into
     /// it, with their tags, manifests, links, leases, pins and uploads. They are there since this
-    /// revision: what was stays where it was. Tags go on counting, deleted ones too, from the higher
-    /// of both generations; one that is there under the new name stays as it is. Content in a package
-    /// that has the new name already is a conflict ([`InUse`](super::index_error::Conflict::InUse)).
+    /// revision: what was stays where it was. Under the new name tags have the higher of both
+    /// generations, deleted ones too, and go on counting from it; one that is there under the new name
+    /// stays as it is. Under the old name they are deleted ones of the generation that they had, and
+    /// no generation is raised by the move. Where both packages have content, links or manifests, it is
+    /// a conflict ([`InUse`](super::index_error::Conflict::InUse), with what the new name has).
     /// One event a package that has content or uploads. Tags and manifests keep the revision and the
     /// times that their records tell.
     Adopt(RepositoryName),
@@ -168,23 +170,27 @@ pub enum Change {
     /// the newest is [`FutureRevision`](super::index_error::IndexError::FutureRevision).
     Forget(RepositoryName, Revision),
     /// Links a blob to a package. One that the registry does not have is a conflict. With a lease,
-    /// the blob is kept until it ends or a manifest takes the blob; a lease that is there is replaced
-    /// by the one given, and stays where none is given.
+    /// the blob is kept until it ends or a manifest takes the blob. A link that is there already takes
+    /// the lease that is given, whether it had one or not and whether a manifest names the blob or
+    /// not; where none is given it stays as it is. Neither has an event.
     Link(PackageRef, Digest, Option<Lease>),
     /// Keeps a linked blob under a name until it is unpinned. One that is not linked is a conflict; a
     /// pin that is there changes nothing.
     Pin(PackageRef, Digest, String),
     /// Removes the bytes of a blob or manifest, also from what was. A manifest that is in any
     /// package now, and a blob that is linked to any now, is a conflict. What is not there changes
-    /// nothing; what is stored again is no longer purged. Lists of what was leave a purged manifest
-    /// out, and what it named it still names.
+    /// nothing; what is stored again is no longer purged: a blob when it is entered, a manifest when it
+    /// is put into any package, and not when its bytes are entered as a blob. Lists of what was leave a
+    /// purged manifest out, and what it named it still names.
     Purge(Digest),
     /// Enters a blob of which the bytes are stored, and ends its upload. Where the digest is there
     /// already and sound, the row stays, and the key given here goes to the trash; where it is
     /// quarantined, the row takes this location and is sound again, and its old key goes to the
     /// trash. So does the upload's key where it is another. A key that is in the trash, or another
-    /// blob's or upload's, is a conflict ([`KeyTaken`](super::index_error::Conflict::KeyTaken)). The
-    /// revision's time is when it was hashed. An upload that is gone changes nothing.
+    /// blob's or upload's, is a conflict ([`KeyTaken`](super::index_error::Conflict::KeyTaken)); the
+    /// row's own may be given again, and stays the row's. The revision's time is when it was hashed.
+    /// That the upload is gone already is no conflict, and the blob is entered: who minds expects the
+    /// upload ([`Expectation::Upload`]). A row that stays has no event.
     PutBlob {
         /// The proof of what the bytes are.
         blob: VerifiedBlob,
@@ -198,9 +204,11 @@ pub enum Change {
     /// Writes a document. What it says already changes nothing.
     PutDocument(DocumentKey, String),
     /// Puts a manifest into a package. Each config and layer must be linked to the package, and each
-    /// child be a manifest of it or linked to it, else it is a conflict
-    /// ([`ManifestUnknown`](super::index_error::Conflict::ManifestUnknown) for a child); what may be
-    /// absent may be. The leases of the blobs it names end. One that is there already changes nothing.
+    /// child be a manifest of it or linked to it, else it is a conflict over the first in the order of
+    /// the manifest that is not ([`NotLinked`](super::index_error::Conflict::NotLinked) for config and
+    /// layers, [`ManifestUnknown`](super::index_error::Conflict::ManifestUnknown) for a child); what may
+    /// be absent may be. The leases of the blobs it names end. One that is there already changes
+    /// nothing, no lease either.
     PutManifest {
         /// The package.
         package: PackageRef,
@@ -213,7 +221,7 @@ pub enum Change {
     /// that it has already changes nothing.
     PutTag(PackageRef, Tag, Digest),
     /// Takes a blob's link out of a package, with its lease. One that is not linked is a conflict; one
-    /// that a manifest of the package names, too; a pinned one, too.
+    /// that a manifest of the package names, too; a pinned one, too: the first of these that holds.
     Unlink(PackageRef, Digest),
     /// Ends a pin, and with its last pin the link, where no manifest names the blob and no lease
     /// holds it. A pin that is absent is a conflict.
@@ -226,7 +234,7 @@ pub enum Change {
 pub struct Committed {
     /// The revision: of this change set, or of the registry where nothing changed.
     pub revision: Revision,
-    /// When, in wall time; later than the revision before.
+    /// When that revision was made, in wall time; later than the revision before.
     pub time: Timestamp,
     /// Who asked.
     pub actor: Actor,
@@ -394,14 +402,16 @@ pub enum Bookkeeping {
     /// Enters an upload. One that is there already is a conflict, and so is a key that is in the trash
     /// or another's.
     BeginUpload(Box<UploadRecord>, Vec<Room>),
-    /// Replaces an upload that is at this version by one of the next version. The key that it had,
-    /// where the new one has another or none, goes to the trash. A new key is as in `BeginUpload`.
+    /// Replaces an upload that is at this version by one of the next version, whatever version the new
+    /// record tells. The key that it had, where the new one has another or none, goes to the trash. A
+    /// new key is as in `BeginUpload`.
     AdvanceUpload(u64, Box<UploadRecord>, Vec<Room>),
     /// Removes an upload that is at this version, and its reservation; its key goes to the trash.
     EndUpload(UploadId, u64),
     /// Takes a claim, or takes it over when nothing is left of it, for a length of time from now. A
-    /// live claim of another holder is a conflict. So is one of another boot: it lives on at its full
-    /// length from now, and this much is written although the answer is a conflict.
+    /// holder renews its own claim so, of whichever boot. A live claim of another holder is a conflict.
+    /// So is another holder's of another boot: it lives on at its full length from now, and this much
+    /// is written although the answer is a conflict.
     Claim {
         /// What is claimed.
         name: String,
@@ -422,7 +432,9 @@ pub enum Bookkeeping {
     /// Gives a linked blob a lease, or replaces the one it has. One that is not linked is a conflict.
     Lease(PackageRef, Digest, Lease),
     /// Deletes at most so many past rows, of tags and manifests, of the repository that its horizon
-    /// has passed, and puts what they named up for review. A revision may then leave the feed, too,
+    /// has passed, and puts what they named up for review. It is passed when the revision that ended
+    /// the row is at or before the horizon. Which go first is the index's own, but it answers that
+    /// none went only when none is left, or none was asked for. A revision may then leave the feed, too,
     /// uncounted, when the horizon of every repository that ever had a link or manifest is at or after
     /// it; its number and time stay.
     Prune(RepositoryName, u32),
@@ -442,7 +454,8 @@ pub enum Bookkeeping {
         /// When they were hashed.
         hashed_at: Timestamp,
     },
-    /// Puts keys in the trash, those of them that no row and no upload names.
+    /// Puts keys in the trash, those of them that no row and no upload names and that are not there
+    /// already.
     Trash(Vec<BlobKey>),
     /// Takes keys out of the trash: their bytes are gone.
     Untrash(Vec<BlobKey>),

@@ -45,8 +45,9 @@ use crate::model::{
 /// * MI-9 The feed is complete: state at r = state at the horizon + the events up to r.
 /// * MI-10 Generations: each change of a tag or document raises its generation by one, also a
 ///   deletion, and a record that is made anew goes on counting.
-/// * MI-11 Revisions have no gaps, and their times rise strictly. What changes nothing makes no
-///   revision.
+/// * MI-11 Revisions have no gaps, and their times rise strictly, from the epoch as that of
+///   revision zero. A change set without events makes no revision; what it did to leases, keys and
+///   uploads stands all the same.
 /// * MI-12 Usage is exact: a repository is charged once for each distinct digest that its packages
 ///   link or have as manifest, and [`Room`](super::change::Room)s hold at every instant.
 /// * MI-13 Bookkeeping makes no revision, and is seen by all at once.
@@ -58,6 +59,10 @@ use crate::model::{
 /// Packages are in the byte order of their OCI names, and of their repositories where those are
 /// equal, which the engine does not let happen. What one change set makes and undoes stands in its
 /// events, and no read finds it.
+///
+/// A *past row* is a tag or manifest as a package had it when some revision was made, and has it no
+/// more: it was moved, deleted or adopted since. What is left of a deleted tag, its generation, is no
+/// past row, and is never pruned. Documents keep all their versions, and those are none either.
 ///
 /// Reads return owned records, and hold no lock or transaction when they have returned. All methods
 /// may be called from several tasks at once. What was handed to `apply` or `note` is made even if
@@ -81,7 +86,7 @@ pub trait ManifestIndex: fmt::Debug + Send + Sync + 'static {
     /// As `apply`.
     async fn note(&self, bookkeeping: Bookkeeping) -> Result<Noted, IndexError>;
 
-    /// Returns the newest revision, and its time.
+    /// Returns the newest revision, and its time; [`Revision::ZERO`] and the epoch in an empty index.
     ///
     /// # Errors
     /// Where the backend fails.
@@ -97,7 +102,9 @@ pub trait ManifestIndex: fmt::Debug + Send + Sync + 'static {
     /// Returns what was committed after a revision, oldest first, at most so many.
     ///
     /// # Errors
-    /// [`IndexError::HistoryForgotten`] when a revision after `after` was pruned from the feed.
+    /// [`IndexError::HistoryForgotten`] when a revision after `after` was pruned from the feed; its
+    /// `oldest` is the oldest `after` that is answered. One above the newest revision is answered
+    /// with nothing.
     async fn changes(
         &self,
         after: Revision,
@@ -190,7 +197,7 @@ pub trait ManifestIndex: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<ManifestSummary>, IndexError>;
 
     /// Lists the packages that have a manifest, in the byte order of their OCI names, of the
-    /// repositories of a scope.
+    /// repositories of a scope. One whose manifests of then were all purged is still listed.
     ///
     /// # Errors
     /// Those of a read as of a revision below the highest horizon in the scope.
@@ -256,6 +263,10 @@ pub trait ManifestIndex: fmt::Debug + Send + Sync + 'static {
 
     /// Lists the blobs that nothing wants, by digest, from what is up for review; what turns out to
     /// be wanted is passed over.
+    ///
+    /// Up for review is a blob that was entered, whose link to a package ended, or that a manifest
+    /// names which left a package or whose past row was pruned. So each blob that nothing wants is
+    /// listed, at the latest when the past rows that named it are pruned.
     ///
     /// # Errors
     /// Where the backend fails.

@@ -350,8 +350,8 @@ pub struct Footprint {
     pub blobs: u64,
     /// The bytes of those blobs, each counted once for the scope.
     pub blob_bytes: u64,
-    /// The bytes of blobs that only kept history wants: past manifests name them, and in the scope
-    /// nothing links them.
+    /// The bytes of blobs that only kept history wants: past manifests that can still be read name
+    /// them, and in the scope nothing links them.
     pub history_bytes: u64,
 }
 
@@ -366,7 +366,7 @@ pub struct Totals {
     pub stored_bytes: u64,
     /// Their bytes in the index itself.
     pub inline_bytes: u64,
-    /// The bytes of the distinct manifests that are in a package or in a past row.
+    /// The bytes of the distinct manifests that are in a package or in a past row, purged ones apart.
     pub manifest_bytes: u64,
     /// Keys that wait to be deleted.
     pub trash: u64,
@@ -444,7 +444,9 @@ impl Horizon {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Noted {
-    /// How many rows it touched.
+    /// How many rows it touched: past rows that were pruned; keys that went to the trash, left it or
+    /// were given a time there. Else one, and none where a claim is not the holder's to release or no
+    /// blob is at the key.
     pub rows: u64,
 }
 
