@@ -1,12 +1,12 @@
 //! A client that does what it is told and no more: no redirects, no retries, no pool.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header::AUTHORIZATION};
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http1;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::{body::Frame, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -88,6 +88,37 @@ impl Client {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Reply {
+        let body = Full::new(body.into());
+        self.send_body(method, target, headers, body).await
+    }
+
+    /// Sends a body whose length is not announced, in chunks of this many bytes.
+    pub(crate) async fn send_chunked(
+        &self,
+        method: Method,
+        target: &str,
+        body: &Bytes,
+        chunk: usize,
+    ) -> Reply {
+        let frames: Vec<_> = (0..body.len())
+            .step_by(chunk)
+            .map(|at| body.slice(at..body.len().min(at + chunk)))
+            .map(|part| Ok::<_, Infallible>(Frame::data(part)))
+            .collect();
+        let body = StreamBody::new(futures::stream::iter(frames));
+        self.send_body(method, target, &[], body).await
+    }
+
+    async fn send_body<B>(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: B,
+    ) -> Reply
+    where
+        B: hyper::body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+    {
         let mut request = Request::builder().method(method).uri(path_of(target));
         request = request.header("host", self.address.to_string());
         for (name, value) in headers {
@@ -96,11 +127,11 @@ impl Client {
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        let request = request.body(Full::new(body.into())).unwrap();
+        let request = request.body(body).unwrap();
         let stream = TcpStream::connect(self.address).await.unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         let connection = tokio::spawn(connection);
-        let response = timeout(Duration::from_secs(20), sender.send_request(request)).await;
+        let response = timeout(Duration::from_secs(60), sender.send_request(request)).await;
         let (parts, body) = response.expect("an answer in time").unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         drop(sender);
