@@ -153,7 +153,7 @@ pub enum Conflict {
         /// Its generation; that of its deletion if it is deleted, [`Generation::NONE`] if it never was.
         generation: Generation,
     },
-    /// The content is in use, so it cannot be purged.
+    /// The content is in use, so it cannot be purged, and nothing can be adopted in its place.
     #[error("{digest} is in {package}: delete it there first")]
     InUse {
         /// The content.

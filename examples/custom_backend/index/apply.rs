@@ -2,11 +2,11 @@
 
 use artifact::{
     Change, ChangeSet, Committed, Conflict, Event, Expectation, IndexError, RepositoryName,
-    Revision, Room,
+    Revision,
 };
 
 use super::{
-    count::usage, document::generation, draft::Draft, package::tag_conflict, state::State,
+    count::check_rooms, document::generation, draft::Draft, package::tag_conflict, state::State,
 };
 
 /// Makes a change set. Where it fails the state is half changed, and must not be kept.
@@ -21,23 +21,6 @@ pub fn apply(state: &mut State, set: ChangeSet) -> Result<Committed, IndexError>
     }
     check_rooms(&before, draft.state, set.rooms)?;
     Ok(draft.finish(set.actor))
-}
-
-/// Checks the rooms of scopes whose usage was raised.
-pub fn check_rooms(before: &State, after: &State, rooms: Vec<Room>) -> Result<(), Conflict> {
-    for Room { scope, limit } in rooms {
-        let usage_after = usage(after, &scope);
-        let raised = usage_after.total() > usage(before, &scope).total();
-        if raised && usage_after.total() > limit {
-            let usage = usage_after;
-            return Err(Conflict::NoRoom {
-                scope,
-                usage,
-                limit,
-            });
-        }
-    }
-    Ok(())
 }
 
 fn expect(state: &State, expectation: Expectation) -> Result<(), Conflict> {
@@ -97,7 +80,7 @@ fn make(draft: &mut Draft<'_>, change: Change) -> Result<(), IndexError> {
         } => draft.put_manifest(package, &manifest, published_at)?,
         Change::PutTag(package, tag, digest) => draft.put_tag(package, tag, digest)?,
         Change::Unlink(package, digest) => draft.remove_link(package, digest)?,
-        Change::Unpin(package, digest, name) => draft.unpin(package, digest, name)?,
+        Change::Unpin(package, digest, name) => draft.unpin(&package, digest, name)?,
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use artifact::{Digest, Footprint, Location, RepositoryName, Scope, Totals, Usage};
+use artifact::{Conflict, Digest, Footprint, Location, RepositoryName, Room, Scope, Totals, Usage};
 
 use super::{rows::Package, state::State};
 
@@ -24,6 +24,23 @@ pub fn usage(state: &State, scope: &Scope) -> Usage {
         sizes.values().sum(),
         uploads.map(|upload| upload.reserved).sum(),
     )
+}
+
+/// Checks the rooms of scopes whose usage was raised.
+pub fn check_rooms(before: &State, after: &State, rooms: Vec<Room>) -> Result<(), Conflict> {
+    for Room { scope, limit } in rooms {
+        let usage_after = usage(after, &scope);
+        let raised = usage_after.total() > usage(before, &scope).total();
+        if raised && usage_after.total() > limit {
+            let usage = usage_after;
+            return Err(Conflict::NoRoom {
+                scope,
+                usage,
+                limit,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Counts what the repositories of a scope hold.

@@ -2,10 +2,10 @@
 
 use artifact::{
     BlobKey, BlobRecord, Bookkeeping, BootTime, Conflict, Digest, Holder, KeyOwner, Lease,
-    RepositoryName, Revision, Room, UploadRecord,
+    RepositoryName, Revision, Room, UploadId, UploadRecord,
 };
 
-use super::{apply::check_rooms, blob::key_of, package::link_mut, state::State};
+use super::{blob::key_of, count::check_rooms, package::link_mut, state::State};
 
 /// Why bookkeeping was refused, and whether the state that it left must be kept all the same.
 #[derive(Debug)]
@@ -122,11 +122,7 @@ fn write_upload(
     Ok(1)
 }
 
-fn upload_at(
-    state: &State,
-    id: &artifact::UploadId,
-    version: u64,
-) -> Result<UploadRecord, Conflict> {
+fn upload_at(state: &State, id: &UploadId, version: u64) -> Result<UploadRecord, Conflict> {
     let upload = state.uploads.get(id);
     match upload.filter(|upload| upload.version == version) {
         Some(upload) => Ok(upload.clone()),

@@ -212,11 +212,11 @@ impl Draft<'_> {
     /// Ends a pin, and with its last one a link that nothing else keeps.
     pub fn unpin(
         &mut self,
-        package: PackageRef,
+        package: &PackageRef,
         digest: Digest,
         name: String,
     ) -> Result<(), Conflict> {
-        let link = link_mut(self.state, &package, &digest);
+        let link = link_mut(self.state, package, &digest);
         if !link.is_some_and(|link| link.pins.remove(&name)) {
             return Err(Conflict::PinUnknown { digest, name });
         }
@@ -225,7 +225,7 @@ impl Draft<'_> {
             digest,
             name,
         });
-        self.unlink_loose(&package, digest);
+        self.unlink_loose(package, digest);
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use super::{
     apply::apply,
     count::{footprint, totals, usage},
     note::note,
-    state::State,
+    state::{State, document_place, version},
     view::list,
 };
 
@@ -74,7 +74,9 @@ impl ManifestIndex for PlainIndex {
     }
 
     async fn revision_at(&self, time: Timestamp) -> Result<Revision, IndexError> {
-        Ok(self.newest().revision_at(time))
+        let state = self.newest();
+        let count = state.times.partition_point(|made| *made <= time);
+        Ok(Revision::new(count as u64))
     }
 
     async fn changes(
@@ -95,7 +97,10 @@ impl ManifestIndex for PlainIndex {
         at: AsOf,
         key: &DocumentKey,
     ) -> Result<Option<DocumentRecord>, IndexError> {
-        self.newest().document_at(at, key)
+        let state = self.newest();
+        let revision = state.documents_at(at)?;
+        let versions = state.documents.get(&document_place(key));
+        Ok(versions.and_then(|versions| version(versions, revision).cloned()))
     }
 
     async fn documents(
@@ -113,7 +118,10 @@ impl ManifestIndex for PlainIndex {
         package: &PackageRef,
         tag: &Tag,
     ) -> Result<Option<TagRecord>, IndexError> {
-        self.newest().tag_at(at, package, tag)
+        let state = self.newest();
+        let found = state.package_at(at, package)?;
+        let row = found.and_then(|found| found.tags.get(tag));
+        Ok(row.and_then(|row| row.record(tag)))
     }
 
     async fn tags(
@@ -122,7 +130,10 @@ impl ManifestIndex for PlainIndex {
         package: &PackageRef,
         page: Page<Tag>,
     ) -> Result<Vec<TagRecord>, IndexError> {
-        self.newest().list_tags(at, package, &page)
+        let state = self.newest();
+        let found = state.package_at(at, package)?;
+        let tags = found.map(|found| list(&found.tags, &page, |tag, row| row.record(tag)));
+        Ok(tags.unwrap_or_default())
     }
 
     async fn manifest(
@@ -131,7 +142,15 @@ impl ManifestIndex for PlainIndex {
         package: &PackageRef,
         digest: &Digest,
     ) -> Result<Option<ManifestRecord>, IndexError> {
-        self.newest().manifest_at(at, package, digest)
+        let state = self.newest();
+        let found = state.package_at(at, package)?;
+        let Some(row) = found.and_then(|found| found.manifests.get(digest)) else {
+            return Ok(None);
+        };
+        match state.manifests.get(digest) {
+            Some(bytes) => Ok(Some(row.record(bytes))),
+            None => Err(IndexError::Purged { digest: *digest }),
+        }
     }
 
     async fn manifests(

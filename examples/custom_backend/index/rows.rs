@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use artifact::{
-    Descriptor, Digest, Generation, Lease, Manifest, ManifestSummary, PackageRef, RepositoryName,
-    Revision, Role, Tag, TagRecord, Timestamp,
+    Descriptor, Digest, Generation, Lease, Manifest, ManifestRecord, ManifestSummary, PackageRef,
+    RepositoryName, Revision, Role, Tag, TagRecord, Timestamp,
 };
+
+use bytes::Bytes;
 
 use super::shared::Shared;
 
@@ -140,6 +142,21 @@ impl ManifestRow {
             named: named.map(|named| named.descriptor.digest).collect(),
             since: revision,
         }
+    }
+
+    /// Returns its record, with the bytes that are kept of it.
+    pub fn record(&self, bytes: &Bytes) -> ManifestRecord {
+        let (summary, descriptor) = (&self.summary, &self.summary.descriptor);
+        let mut record = ManifestRecord::new(
+            descriptor.digest,
+            descriptor.media_type.clone(),
+            descriptor.artifact_type.clone(),
+            bytes.clone(),
+            summary.revision,
+            summary.first_seen_at,
+        );
+        record.published_at = summary.published_at;
+        record
     }
 }
 

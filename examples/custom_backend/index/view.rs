@@ -3,27 +3,21 @@
 use std::{
     collections::BTreeMap,
     num::NonZeroU32,
-    ops::Bound::{Excluded, Unbounded},
+    ops::Bound::{Excluded, Included, Unbounded},
 };
 
 use artifact::{
-    AsOf, BlobRecord, BootTime, Committed, Digest, DocumentKey, DocumentKind, DocumentRecord,
-    Found, IndexError, LeaseRecord, LinkRecord, ManifestRecord, ManifestSummary, MediaType,
-    PackageRef, Page, Query, Revision, Scope, Tag, TagRecord, Timestamp,
+    AsOf, BlobRecord, BootTime, Committed, Digest, DocumentKind, DocumentRecord, Found, IndexError,
+    LeaseRecord, LinkRecord, ManifestSummary, MediaType, PackageRef, Page, Query, Revision, Scope,
 };
 
 use super::{
     rows::{ManifestRow, Place},
     shared::Shared,
-    state::{State, document_place, version},
+    state::{State, version},
 };
 
 impl State {
-    pub fn revision_at(&self, time: Timestamp) -> Revision {
-        let count = self.times.partition_point(|made| *made <= time);
-        Revision::new(count as u64)
-    }
-
     pub fn changes(
         &self,
         after: Revision,
@@ -41,16 +35,6 @@ impl State {
         Ok(committed.map(|(_, one)| Committed::clone(one)).collect())
     }
 
-    pub fn document_at(
-        &self,
-        at: AsOf,
-        key: &DocumentKey,
-    ) -> Result<Option<DocumentRecord>, IndexError> {
-        let revision = self.documents_at(at)?;
-        let versions = self.documents.get(&document_place(key));
-        Ok(versions.and_then(|versions| version(versions, revision).cloned()))
-    }
-
     pub fn list_documents(
         &self,
         at: AsOf,
@@ -61,7 +45,7 @@ impl State {
         // An empty name is a name: that of the namespace which is the whole registry.
         let from = match &page.after {
             Some(after) => Excluded((kind, after.clone())),
-            None => std::ops::Bound::Included((kind, String::new())),
+            None => Included((kind, String::new())),
         };
         let documents = self.documents.range((from, Unbounded));
         let documents = documents.take_while(|((other, _), _)| *other == kind);
@@ -72,59 +56,11 @@ impl State {
     }
 
     /// Returns the revision as of which documents are read: they outlive every horizon.
-    fn documents_at(&self, at: AsOf) -> Result<Revision, IndexError> {
+    pub fn documents_at(&self, at: AsOf) -> Result<Revision, IndexError> {
         match at {
             AsOf::Now => Ok(self.head.revision),
             AsOf::Revision(revision) => self.check_made(revision).map(|()| revision),
         }
-    }
-
-    pub fn tag_at(
-        &self,
-        at: AsOf,
-        package: &PackageRef,
-        tag: &Tag,
-    ) -> Result<Option<TagRecord>, IndexError> {
-        let row = self.package_at(at, package)?;
-        let row = row.and_then(|found| found.tags.get(tag));
-        Ok(row.and_then(|row| row.record(tag)))
-    }
-
-    pub fn list_tags(
-        &self,
-        at: AsOf,
-        package: &PackageRef,
-        page: &Page<Tag>,
-    ) -> Result<Vec<TagRecord>, IndexError> {
-        let found = self.package_at(at, package)?;
-        let tags = found.map(|found| list(&found.tags, page, |tag, row| row.record(tag)));
-        Ok(tags.unwrap_or_default())
-    }
-
-    pub fn manifest_at(
-        &self,
-        at: AsOf,
-        package: &PackageRef,
-        digest: &Digest,
-    ) -> Result<Option<ManifestRecord>, IndexError> {
-        let found = self.package_at(at, package)?;
-        let Some(row) = found.and_then(|found| found.manifests.get(digest)) else {
-            return Ok(None);
-        };
-        let digest = *digest;
-        let bytes = self.manifests.get(&digest).cloned();
-        let bytes = bytes.ok_or(IndexError::Purged { digest })?;
-        let summary = &row.summary;
-        let mut record = ManifestRecord::new(
-            digest,
-            summary.descriptor.media_type.clone(),
-            summary.descriptor.artifact_type.clone(),
-            bytes,
-            summary.revision,
-            summary.first_seen_at,
-        );
-        record.published_at = summary.published_at;
-        Ok(Some(record))
     }
 
     /// Lists the manifests of a package that fit, those that were purged apart.
