@@ -117,6 +117,7 @@ impl Machine {
             was_faulty: faults.0.is_faulty() || faults.1.is_faulty(),
             faults,
         };
+        machine.oracle.set_faulty(machine.was_faulty);
         machine.set_up();
         machine
     }
@@ -167,8 +168,6 @@ impl Machine {
         } else {
             Default::default()
         };
-        self.oracle
-            .set_faulty(self.faults.0.is_faulty() || self.faults.1.is_faulty());
         self.disk.lock().faults = Faults {
             short: self.faults.0.short,
             ..disk

@@ -101,6 +101,8 @@ impl World {
             self.machine.start();
         }
         self.rest();
+        // What failed before has been told by now.
+        self.machine.oracle.set_faulty(false);
         self.check_all();
         self.mend();
         self.check_leaks();

@@ -47,7 +47,7 @@ impl Client {
                 }
                 *left -= 1;
             }
-            let polls = if self.memory.chance.one_in(12) {
+            let polls = if self.memory.chance.one_in(8) {
                 1 + self.memory.chance.below(30)
             } else {
                 u64::MAX

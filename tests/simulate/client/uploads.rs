@@ -3,7 +3,10 @@
 use artifact_core::{Clock as _, Error, Principal, RequestContext, UploadId};
 
 use super::{base::Client, memory::Pending};
-use crate::oracle::{Answer, Ask};
+use crate::{
+    goods::INLINE_MAX,
+    oracle::{Answer, Ask},
+};
 
 /// How long an upload is kept that nobody goes on with, in milliseconds (1 h).
 const IDLE: u64 = 60 * 60 * 1000;
@@ -16,7 +19,12 @@ impl Client {
         let bytes = self.place.goods.blobs[blob].bytes.clone();
         let since = self.place.clock.boot();
         let (request, session) = self.ask(Ask::Upload);
-        let part = bytes.slice(..self.memory.chance.index(bytes.len() + 1));
+        // Often so little that the index keeps it.
+        let most = match self.memory.chance.one_in(2) {
+            true => bytes.len().min(INLINE_MAX),
+            false => bytes.len(),
+        };
+        let part = bytes.slice(..self.memory.chance.index(most + 1));
         let outcome = async {
             let mut upload = session
                 .begin_upload(&package, self.announced(&self.place.goods.blobs[blob]))
