@@ -10,6 +10,7 @@ mod auth;
 mod blob;
 mod chunk;
 mod compare;
+mod crowd;
 mod doors;
 mod manage;
 mod manifest;
