@@ -48,10 +48,11 @@ pub(super) async fn read(
     };
     let headers = response.headers_mut();
     describe(headers, &digest, found.tag.map(|tag| tag.generation));
-    let media_type = found.record.media_type.as_str();
-    headers.insert(CONTENT_TYPE, header(media_type));
-    if !media_type.starts_with("application/") {
-        // Nothing that a browser would show is shown (A53).
+    let media_type = &found.record.media_type;
+    headers.insert(CONTENT_TYPE, header(media_type.as_str()));
+    if !media_type.is_image() && !media_type.is_index() {
+        // Whoever pushes chooses the type, and browsers show some that begin with `application/`: what
+        // is no document of the protocol is saved and not shown (A53).
         headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
     }
     Ok(response)
