@@ -8,6 +8,7 @@ mod api;
 mod attack;
 mod auth;
 mod blob;
+mod canary;
 mod chunk;
 mod compare;
 mod crowd;

@@ -185,13 +185,22 @@ impl Exchange {
     }
 }
 
-/// Cuts a text that a client wrote, at a character.
+/// Returns what of a text that a client wrote stands in a log: its beginning, with every character
+/// escaped that could turn the text around, or hide what stands beside it (A55). A path that is well
+/// formed has none such.
 fn cut(text: &str) -> String {
-    let mut end = text.len().min(FIELD_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    let mut kept = String::with_capacity(text.len().min(FIELD_MAX));
+    for c in text.chars() {
+        if kept.len() >= FIELD_MAX {
+            break;
+        }
+        if matches!(c, ' '..='~') {
+            kept.push(c);
+        } else {
+            kept.extend(c.escape_unicode());
+        }
     }
-    text.get(..end).unwrap_or_default().to_owned()
+    kept
 }
 
 /// The body of a request, with the time for which its client is waited for.
