@@ -2,6 +2,7 @@
 #
 #   make demo     makes a registry and does the main job on real input, with each step's figure
 #   make test     all tests, the documentation's examples and the real clients among them
+#   make fuzz     noise for each parser of outside bytes, 20 s each; SECONDS_EACH=600 for longer
 #   make bench    the measurements, into benches/RESULTS.md; QUICK=1 makes them small
 #   make simulate simulated worlds: SEEDS=a..b runs those seeds, SEED=n one, and tells all that happens
 #   make lint     format, clippy, documentation, licences and sources of the dependencies
@@ -10,7 +11,7 @@
 # Each does its own set-up. Cargo is always asked for the whole workspace: a single package has
 # other features of its dependencies turned on, and they would be built once more.
 
-.PHONY: help demo test simulate bench lint docs
+.PHONY: help demo test fuzz simulate bench lint docs
 
 # Tests and benchmarks are held to what is wrong, and not to what is only pedantic: helpers of a test
 # may unwrap, index and be as visible as they like.
@@ -37,6 +38,10 @@ SEEDS ?= 10000..20000
 simulate:
 	scripts/install-packages
 	$(if $(SEED),SEED=$(SEED),SEEDS=$(SEEDS)) cargo test --workspace --test simulate -- --nocapture the_rules
+
+fuzz:
+	scripts/install-packages
+	scripts/fuzz
 
 bench:
 	scripts/install-packages

@@ -3,6 +3,8 @@
 mod credentials;
 mod door;
 mod endpoint;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod password;
 pub mod scope;
 mod token;

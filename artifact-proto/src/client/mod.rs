@@ -12,6 +12,8 @@ mod credential;
 mod download;
 mod error;
 mod exchange;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod helper;
 mod manifests;
 mod options;

@@ -10,6 +10,8 @@ mod catalog;
 mod condition;
 #[cfg(feature = "server")]
 pub mod error;
+#[cfg(all(feature = "fuzzing", feature = "server"))]
+pub mod fuzzing;
 #[cfg(feature = "server")]
 mod manifest;
 pub mod model;
