@@ -24,7 +24,7 @@ const LIMIT: u64 = 6_000;
 
 /// The journal, as one process has it open.
 #[derive(Debug)]
-pub struct Book {
+pub(crate) struct Book {
     journal: Journal,
     goods: Arc<Goods>,
     oracle: Arc<Oracle>,
@@ -32,7 +32,7 @@ pub struct Book {
 
 impl Book {
     /// Opens the journal.
-    pub fn open(
+    pub(crate) fn open(
         vfs: Arc<dyn Vfs>,
         work: &Simulated,
         clock: &FakeClock,
@@ -49,12 +49,12 @@ impl Book {
     }
 
     /// Says whether it goes on: not after a sync may have failed.
-    pub fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         self.journal.check_sound().is_ok()
     }
 
     /// Fills in what is missing up to the newest revision; without that nothing is committed.
-    pub fn fill(&self, rows: &MemoryIndex, head: Revision) -> Result<(), IndexError> {
+    pub(crate) fn fill(&self, rows: &MemoryIndex, head: Revision) -> Result<(), IndexError> {
         self.try_fill(rows, head).map_err(|error| match error {
             JournalError::Poisoned => IndexError::Poisoned { backend: "journal" },
             other => IndexError::Backend {
@@ -83,12 +83,16 @@ impl Book {
 
     /// Appends what was just committed. It is durable in the index; what is missing here is filled in
     /// before the next commit.
-    pub fn append(&self, committed: &Committed) {
+    pub(crate) fn append(&self, committed: &Committed) {
         drop(self.journal.append(&[self.entry(committed.clone())]));
     }
 
     /// Mends what a power cut damaged, as a collection does, from what the index still tells.
-    pub fn mend(&self, vfs: Arc<dyn Vfs>, commits: &[Committed]) -> Result<(), JournalError> {
+    pub(crate) fn mend(
+        &self,
+        vfs: Arc<dyn Vfs>,
+        commits: &[Committed],
+    ) -> Result<(), JournalError> {
         self.journal.rotate()?;
         let feed = |after: Revision, to: Revision| {
             let known = commits
@@ -116,15 +120,19 @@ impl Book {
 
 /// What is found in the journal.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(crate) struct Found {
     /// The revisions whose entries are whole.
-    pub whole: BTreeSet<u64>,
+    pub(crate) whole: BTreeSet<u64>,
     /// What is damaged or missing between them, in words.
-    pub damage: Vec<String>,
+    pub(crate) damage: Vec<String>,
 }
 
 /// Reads the journal, and says whether its entries are the commits as they were made.
-pub fn check(vfs: Arc<dyn Vfs>, goods: &Goods, commits: &[Committed]) -> Result<Found, String> {
+pub(crate) fn check(
+    vfs: Arc<dyn Vfs>,
+    goods: &Goods,
+    commits: &[Committed],
+) -> Result<Found, String> {
     let unreadable =
         |error: JournalError| format!("I18 the journal can be read after any crash: {error:?}");
     let entries = Journal::read(vfs, Path::new(DIRECTORY), Revision::ZERO).map_err(unreadable)?;

@@ -4,33 +4,33 @@ use artifact_testkit::seams::SeededRng;
 
 /// Draws from a seed.
 #[derive(Debug)]
-pub struct Chance(SeededRng);
+pub(crate) struct Chance(SeededRng);
 
 impl Chance {
     /// Returns the chance of a seed, for one purpose among several.
-    pub fn new(seed: u64, purpose: u64) -> Self {
+    pub(crate) fn new(seed: u64, purpose: u64) -> Self {
         Self(SeededRng::new(
             SeededRng::new(seed ^ (purpose << 40)).next(),
         ))
     }
 
     /// Returns a number below `end`, or 0.
-    pub fn below(&self, end: u64) -> u64 {
+    pub(crate) fn below(&self, end: u64) -> u64 {
         self.0.next() % end.max(1)
     }
 
     /// Returns an index into `length` things.
-    pub fn index(&self, length: usize) -> usize {
+    pub(crate) fn index(&self, length: usize) -> usize {
         self.below(length as u64) as usize
     }
 
     /// Says yes once in `times`; never where that is 0.
-    pub fn one_in(&self, times: u64) -> bool {
+    pub(crate) fn one_in(&self, times: u64) -> bool {
         times > 0 && self.below(times) == 0
     }
 
     /// Returns one of them.
-    pub fn pick<'a, T>(&self, all: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&self, all: &'a [T]) -> &'a T {
         &all[self.index(all.len())]
     }
 }

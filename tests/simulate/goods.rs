@@ -11,29 +11,29 @@ use bytes::Bytes;
 use crate::chance::Chance;
 
 /// Blobs up to this many bytes are kept in the index.
-pub const INLINE_MAX: usize = 200;
+pub(crate) const INLINE_MAX: usize = 200;
 
 /// A blob.
 #[derive(Clone, Debug)]
-pub struct Blob {
-    pub digest: Digest,
-    pub bytes: Bytes,
+pub(crate) struct Blob {
+    pub(crate) digest: Digest,
+    pub(crate) bytes: Bytes,
 }
 
 /// What there is to push.
 #[derive(Debug)]
-pub struct Goods {
-    pub blobs: Vec<Blob>,
-    pub manifests: Vec<Manifest>,
-    pub packages: Vec<PackageRef>,
-    pub tags: Vec<Tag>,
+pub(crate) struct Goods {
+    pub(crate) blobs: Vec<Blob>,
+    pub(crate) manifests: Vec<Manifest>,
+    pub(crate) packages: Vec<PackageRef>,
+    pub(crate) tags: Vec<Tag>,
     /// What each digest stands for.
-    pub contents: BTreeMap<Digest, Bytes>,
+    pub(crate) contents: BTreeMap<Digest, Bytes>,
 }
 
 impl Goods {
     /// Returns the goods of a seed.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let chance = Chance::new(seed, 3);
         let sizes = [0, 60, INLINE_MAX + 1, 5_000, 700, 9_000];
         let mut blobs: Vec<Blob> = Vec::new();
@@ -70,14 +70,14 @@ impl Goods {
     }
 
     /// Returns the manifest with this digest.
-    pub fn manifest(&self, digest: &Digest) -> Option<&Manifest> {
+    pub(crate) fn manifest(&self, digest: &Digest) -> Option<&Manifest> {
         self.manifests
             .iter()
             .find(|manifest| manifest.digest() == *digest)
     }
 
     /// Returns how long what a digest stands for is, in bytes.
-    pub fn size(&self, digest: &Digest) -> u64 {
+    pub(crate) fn size(&self, digest: &Digest) -> u64 {
         self.contents
             .get(digest)
             .map_or(0, |bytes| bytes.len() as u64)

@@ -27,20 +27,20 @@ const NAME: &str = "simulated";
 
 /// Which faults an index has: each once in so many calls, or never (0).
 #[derive(Clone, Copy, Debug, Default)]
-pub struct IndexFaults {
+pub(crate) struct IndexFaults {
     /// A write is refused before it does anything.
-    pub refuse: u64,
+    pub(crate) refuse: u64,
     /// A write is made, and its answer is lost (F19).
-    pub lose: u64,
+    pub(crate) lose: u64,
     /// The sync of a write fails: nobody knows whether it is made, and no more is taken (F6).
-    pub sync: u64,
+    pub(crate) sync: u64,
     /// A read fails.
-    pub read: u64,
+    pub(crate) read: u64,
 }
 
 /// The rows, which outlive processes.
 #[derive(Debug)]
-pub struct Rows {
+pub(crate) struct Rows {
     state: Mutex<State>,
     oracle: Arc<Oracle>,
     clock: FakeClock,
@@ -62,7 +62,7 @@ struct State {
 
 impl Rows {
     /// Returns no rows.
-    pub fn new(seed: u64, oracle: Arc<Oracle>, clock: FakeClock, trace: Trace) -> Self {
+    pub(crate) fn new(seed: u64, oracle: Arc<Oracle>, clock: FakeClock, trace: Trace) -> Self {
         let now = Arc::new(MemoryIndex::new(RegistryId::from_random([7; 16])));
         Self {
             state: Mutex::new(State {
@@ -79,17 +79,17 @@ impl Rows {
         }
     }
 
-    pub fn set_faults(&self, faults: IndexFaults) {
+    pub(crate) fn set_faults(&self, faults: IndexFaults) {
         self.state.lock().faults = faults;
     }
 
     /// Returns the rows as they are.
-    pub fn now(&self) -> Arc<MemoryIndex> {
+    pub(crate) fn now(&self) -> Arc<MemoryIndex> {
         Arc::clone(&self.state.lock().now)
     }
 
     /// Leaves what a power cut leaves: every change set, and the first of the bookkeeping since.
-    pub fn cut_power(&self) {
+    pub(crate) fn cut_power(&self) {
         let mut state = self.state.lock();
         let notes = std::mem::take(&mut state.notes);
         let Some(synced) = state.synced.take() else {
@@ -146,7 +146,7 @@ impl Rows {
 
 /// The index, as one process has it open.
 #[derive(Clone, Debug)]
-pub struct SimIndex {
+pub(crate) struct SimIndex {
     rows: Arc<Rows>,
     work: Simulated,
     poisoned: Arc<AtomicBool>,
@@ -172,7 +172,7 @@ fn unavailable(operation: &'static str) -> IndexError {
 
 impl SimIndex {
     /// Opens the index.
-    pub fn open(rows: &Arc<Rows>, work: &Simulated, book: Option<Arc<Book>>) -> Self {
+    pub(crate) fn open(rows: &Arc<Rows>, work: &Simulated, book: Option<Arc<Book>>) -> Self {
         rows.recover();
         Self {
             rows: Arc::clone(rows),
@@ -183,7 +183,7 @@ impl SimIndex {
     }
 
     /// Says whether a sync failed, so that the index must be opened again.
-    pub fn is_poisoned(&self) -> bool {
+    pub(crate) fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Relaxed)
     }
 

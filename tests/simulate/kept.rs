@@ -4,7 +4,7 @@
 //! that find the same again, by taking the mend away for a moment.
 
 /// A seed, and what it found.
-pub const KEPT: &[(u64, &str)] = &[
+pub(crate) const KEPT: &[(u64, &str)] = &[
     (
         925,
         "what an upload held in the index was given up before the store had it, so who hung up lost it",

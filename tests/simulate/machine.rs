@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Where the registry is.
-pub const ROOT: &str = "/r";
+pub(crate) const ROOT: &str = "/r";
 
 /// The quota of the repository `team`, in bytes.
 const QUOTA: u64 = 60_000;
@@ -47,18 +47,18 @@ impl Holders for Living {
 
 /// A process that has the registry open.
 #[derive(Debug)]
-pub struct Process {
-    pub number: u64,
+pub(crate) struct Process {
+    pub(crate) number: u64,
     work: Simulated,
     index: SimIndex,
-    pub place: Place,
-    pub store: FsBlobStore,
+    pub(crate) place: Place,
+    pub(crate) store: FsBlobStore,
     book: Arc<Book>,
 }
 
 impl Process {
     /// Says whether it must be started again, because a sync failed.
-    pub fn is_sick(&self) -> bool {
+    pub(crate) fn is_sick(&self) -> bool {
         let disk = self.place.disk.lock();
         self.index.is_poisoned() || !self.book.is_sound() || disk.failed_sync(self.number).is_some()
     }
@@ -66,16 +66,16 @@ impl Process {
 
 /// The machine: a disk, the rows of an index, a clock, and the processes that use them.
 #[derive(Debug)]
-pub struct Machine {
-    pub chance: Chance,
-    pub trace: Trace,
-    pub goods: Arc<Goods>,
-    pub oracle: Arc<Oracle>,
-    pub clock: FakeClock,
-    pub disk: Arc<Mutex<Disk>>,
-    pub rows: Arc<Rows>,
-    pub work: Simulated,
-    pub processes: Vec<Process>,
+pub(crate) struct Machine {
+    pub(crate) chance: Chance,
+    pub(crate) trace: Trace,
+    pub(crate) goods: Arc<Goods>,
+    pub(crate) oracle: Arc<Oracle>,
+    pub(crate) clock: FakeClock,
+    pub(crate) disk: Arc<Mutex<Disk>>,
+    pub(crate) rows: Arc<Rows>,
+    pub(crate) work: Simulated,
+    pub(crate) processes: Vec<Process>,
     living: Living,
     seed: u64,
     started: u64,
@@ -87,7 +87,7 @@ pub struct Machine {
 
 impl Machine {
     /// Returns a machine with a new registry, and no process.
-    pub fn new(seed: u64, trace: Trace) -> Self {
+    pub(crate) fn new(seed: u64, trace: Trace) -> Self {
         let chance = Chance::new(seed, 4);
         let goods = Arc::new(Goods::new(seed));
         let clock = FakeClock::new();
@@ -162,7 +162,7 @@ impl Machine {
     }
 
     /// Lets parts of the machine fail as the seed drew, or not.
-    pub fn set_faulty(&self, faulty: bool) {
+    pub(crate) fn set_faulty(&self, faulty: bool) {
         let (disk, index) = if faulty {
             self.faults
         } else {
@@ -176,7 +176,7 @@ impl Machine {
     }
 
     /// Says that no part of the machine fails any more, for good.
-    pub fn repair(&mut self) {
+    pub(crate) fn repair(&mut self) {
         let short = self.faults.0.short;
         self.faults = (
             Faults {
@@ -190,7 +190,7 @@ impl Machine {
     }
 
     /// Starts a process. Where the disk fails, it is tried again with a disk that does not (I24).
-    pub fn start(&mut self) -> usize {
+    pub(crate) fn start(&mut self) -> usize {
         self.started += 1;
         let number = self.started;
         let work = self.work.another();
@@ -298,7 +298,7 @@ impl Machine {
     }
 
     /// Mends the journal, as a collection does, after which it lacks nothing (I18).
-    pub fn mend_journal(&self) {
+    pub(crate) fn mend_journal(&self) {
         let Some(process) = self.processes.first() else {
             return;
         };
@@ -319,7 +319,7 @@ impl Machine {
     }
 
     /// Kills a process where it stands.
-    pub fn kill(&mut self, which: usize) {
+    pub(crate) fn kill(&mut self, which: usize) {
         let process = self.processes.swap_remove(which);
         self.trace
             .tell(|| format!("process {} is killed", process.number));
@@ -333,7 +333,7 @@ impl Machine {
     }
 
     /// Cuts the power: every process dies, and the disk and the index keep what they must.
-    pub fn cut_power(&mut self, memories: &[Arc<Memory>]) {
+    pub(crate) fn cut_power(&mut self, memories: &[Arc<Memory>]) {
         while !self.processes.is_empty() {
             self.kill(0);
         }
@@ -360,7 +360,7 @@ impl Machine {
 
     /// Changes a bit of a blob that the index has in the store (F10). Nobody has the registry open:
     /// who had hashed the blob would believe in it for a while.
-    pub fn rot(&self) {
+    pub(crate) fn rot(&self) {
         let page = Page::first(NonZeroU32::new(1_000).expect("not zero"));
         let rows = self.rows.now();
         let rows = rows
@@ -389,7 +389,7 @@ impl Machine {
     }
 
     /// Lets a client go on in a process.
-    pub fn let_ask(&self, which: usize, memory: &Arc<Memory>) {
+    pub(crate) fn let_ask(&self, which: usize, memory: &Arc<Memory>) {
         let process = &self.processes[which];
         let client = Client {
             memory: Arc::clone(memory),
@@ -399,7 +399,7 @@ impl Machine {
     }
 
     /// Moves the clock: on by a little or a lot, or the wall's by years either way (F12).
-    pub fn move_clock(&self) {
+    pub(crate) fn move_clock(&self) {
         match self.chance.below(8) {
             0 => {
                 let years = self.chance.below(21) as i64 - 10;
@@ -418,7 +418,7 @@ impl Machine {
     }
 
     /// Lets time pass.
-    pub fn pass(&self, time: Duration) {
+    pub(crate) fn pass(&self, time: Duration) {
         self.trace.tell(|| format!("{time:?} pass"));
         self.clock.advance(time);
     }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 /// What happened in a world, in order. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Trace {
+pub(crate) struct Trace {
     events: Option<Arc<Mutex<Events>>>,
 }
 
@@ -21,14 +21,14 @@ struct Events {
 
 impl Trace {
     /// Returns a trace that keeps what it is told.
-    pub fn listening() -> Self {
+    pub(crate) fn listening() -> Self {
         Self {
             events: Some(Arc::default()),
         }
     }
 
     /// Takes down an event, where somebody listens.
-    pub fn tell(&self, event: impl FnOnce() -> String) {
+    pub(crate) fn tell(&self, event: impl FnOnce() -> String) {
         if let Some(events) = &self.events {
             let mut events = events.lock();
             let line = event();
@@ -40,7 +40,7 @@ impl Trace {
     }
 
     /// Returns the last events, at most so many.
-    pub fn last(&self, count: usize) -> Vec<String> {
+    pub(crate) fn last(&self, count: usize) -> Vec<String> {
         let Some(events) = &self.events else {
             return Vec::new();
         };
@@ -50,7 +50,7 @@ impl Trace {
     }
 
     /// Returns the hash of all events, and how many they were.
-    pub fn hash(&self) -> (u64, usize) {
+    pub(crate) fn hash(&self) -> (u64, usize) {
         let events = self.events.as_ref().map(|events| events.lock());
         events.map_or((0, 0), |events| (events.hash, events.lines.len()))
     }

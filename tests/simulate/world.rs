@@ -28,15 +28,15 @@ const STEPS: u64 = 400_000;
 
 /// What came of a world.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The rule that was broken, in words.
-    pub broken: Option<String>,
+    pub(crate) broken: Option<String>,
     /// How often what happened.
-    pub counts: BTreeMap<&'static str, u64>,
+    pub(crate) counts: BTreeMap<&'static str, u64>,
 }
 
 /// Runs the world of a seed.
-pub fn run(seed: u64, trace: &Trace) -> Outcome {
+pub(crate) fn run(seed: u64, trace: &Trace) -> Outcome {
     let mut world = World::new(seed, trace.clone());
     world.live();
     Outcome {

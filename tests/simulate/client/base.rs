@@ -18,22 +18,22 @@ use crate::{
 
 /// Where a client is: the process that it talks to, and who watches.
 #[derive(Clone, Debug)]
-pub struct Place {
-    pub registry: Registry,
-    pub work: Simulated,
-    pub clock: FakeClock,
-    pub goods: Arc<Goods>,
-    pub oracle: Arc<Oracle>,
-    pub disk: Arc<Mutex<Disk>>,
+pub(crate) struct Place {
+    pub(crate) registry: Registry,
+    pub(crate) work: Simulated,
+    pub(crate) clock: FakeClock,
+    pub(crate) goods: Arc<Goods>,
+    pub(crate) oracle: Arc<Oracle>,
+    pub(crate) disk: Arc<Mutex<Disk>>,
     /// The number of the process.
-    pub process: u64,
+    pub(crate) process: u64,
 }
 
 /// A client at a place.
 #[derive(Clone, Debug)]
-pub struct Client {
-    pub memory: Arc<Memory>,
-    pub place: Place,
+pub(crate) struct Client {
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) place: Place,
 }
 
 impl Client {
@@ -171,15 +171,15 @@ impl Client {
     }
 
     /// Returns a session that the oracle expects nothing of.
-    pub fn session(&self) -> Session {
+    pub(crate) fn session(&self) -> Session {
         self.ask(Ask::Scrub).1
     }
 }
 
-pub fn as_of(at: Option<Revision>) -> AsOf {
+pub(crate) fn as_of(at: Option<Revision>) -> AsOf {
     at.map_or(AsOf::Now, AsOf::Revision)
 }
 
-pub fn all<K>() -> Page<K> {
+pub(crate) fn all<K>() -> Page<K> {
     Page::first(NonZeroU32::new(1_000).unwrap())
 }

@@ -107,7 +107,7 @@ impl Client {
         .await;
     }
 
-    pub async fn set_mode_to(&self, mode: Mode) {
+    pub(crate) async fn set_mode_to(&self, mode: Mode) {
         let (request, session) = self.ask(Ask::SetMode);
         let context = RequestContext::with_request(request.clone());
         let session = session.registry().session(Principal::System, context);

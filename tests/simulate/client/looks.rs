@@ -32,7 +32,7 @@ impl Client {
     }
 
     /// Reads a part of a blob.
-    pub async fn read_range(
+    pub(crate) async fn read_range(
         &self,
         at: Option<Revision>,
         package: &PackageRef,
@@ -78,7 +78,7 @@ impl Client {
         }
     }
 
-    pub async fn look_at_tag(&self, at: Option<Revision>, package: &PackageRef, tag: &Tag) {
+    pub(crate) async fn look_at_tag(&self, at: Option<Revision>, package: &PackageRef, tag: &Tag) {
         let (request, session) = self.ask(Ask::Tag(at, package.clone(), tag.clone()));
         let outcome = session.tag(as_of(at), package, tag).await;
         self.tell(&request, outcome, |tag| {
@@ -86,7 +86,7 @@ impl Client {
         });
     }
 
-    pub async fn look_at_manifest(
+    pub(crate) async fn look_at_manifest(
         &self,
         at: Option<Revision>,
         package: &PackageRef,
@@ -101,7 +101,7 @@ impl Client {
         });
     }
 
-    pub async fn list_tags(&self, at: Option<Revision>, package: &PackageRef) {
+    pub(crate) async fn list_tags(&self, at: Option<Revision>, package: &PackageRef) {
         let (request, session) = self.ask(Ask::Tags(at, package.clone()));
         let outcome = session.list_tags(as_of(at), package, all()).await;
         self.tell(&request, outcome, |tags| {
@@ -112,7 +112,7 @@ impl Client {
         });
     }
 
-    pub async fn list_referrers(
+    pub(crate) async fn list_referrers(
         &self,
         at: Option<Revision>,
         package: &PackageRef,

@@ -8,37 +8,37 @@ use parking_lot::Mutex;
 use crate::chance::Chance;
 
 /// The number of the client that checks everything in the end.
-pub const AUDITOR: u64 = 99;
+pub(crate) const AUDITOR: u64 = 99;
 
 /// What a client remembers, whatever becomes of the process that it talks to.
 #[derive(Debug)]
-pub struct Memory {
-    pub number: u64,
-    pub principal: Principal,
-    pub chance: Chance,
+pub(crate) struct Memory {
+    pub(crate) number: u64,
+    pub(crate) principal: Principal,
+    pub(crate) chance: Chance,
     /// How much it is still going to ask.
-    pub left: Mutex<u32>,
-    pub asked: Mutex<u64>,
-    pub uploads: Mutex<Vec<Pending>>,
+    pub(crate) left: Mutex<u32>,
+    pub(crate) asked: Mutex<u64>,
+    pub(crate) uploads: Mutex<Vec<Pending>>,
 }
 
 /// An upload that a client has begun.
 #[derive(Clone, Debug)]
-pub struct Pending {
-    pub package: PackageRef,
-    pub id: UploadId,
-    pub blob: usize,
-    pub offset: u64,
+pub(crate) struct Pending {
+    pub(crate) package: PackageRef,
+    pub(crate) id: UploadId,
+    pub(crate) blob: usize,
+    pub(crate) offset: u64,
     /// When that was asked for.
-    pub at: BootTime,
+    pub(crate) at: BootTime,
     /// Whether nobody can say where it stands: it may be over, or have fallen back.
-    pub doubtful: bool,
+    pub(crate) doubtful: bool,
     /// Whether it may have gone on since.
-    pub went_on: bool,
+    pub(crate) went_on: bool,
 }
 
 impl Memory {
-    pub fn new(seed: u64, number: u64, left: u32) -> Arc<Self> {
+    pub(crate) fn new(seed: u64, number: u64, left: u32) -> Arc<Self> {
         let principal = match number {
             0 | AUDITOR => Principal::Embedder,
             _ => Principal::User(format!("user{number}").parse().unwrap()),
@@ -54,13 +54,13 @@ impl Memory {
     }
 
     /// Says that a power cut may have taken back where uploads stand.
-    pub fn doubt_uploads(&self) {
+    pub(crate) fn doubt_uploads(&self) {
         for pending in self.uploads.lock().iter_mut() {
             pending.doubtful = true;
         }
     }
 
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         *self.left.lock() == 0
     }
 }

@@ -9,5 +9,5 @@ mod turn;
 mod upkeep;
 mod uploads;
 
-pub use base::{Client, Place};
-pub use memory::{AUDITOR, Memory};
+pub(crate) use base::{Client, Place};
+pub(crate) use memory::{AUDITOR, Memory};

@@ -51,7 +51,7 @@ impl Client {
     }
 
     /// Pushes a blob in one go.
-    pub async fn push(&self, package: &PackageRef, blob: &Blob) -> bool {
+    pub(crate) async fn push(&self, package: &PackageRef, blob: &Blob) -> bool {
         let (request, session) = self.ask(Ask::Push(package.clone(), blob.digest));
         let outcome = async {
             let mut upload = session.begin_upload(package, self.announced(blob)).await?;

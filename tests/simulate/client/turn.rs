@@ -38,7 +38,7 @@ impl<F: Future<Output = ()> + Unpin> Future for Limited<F> {
 
 impl Client {
     /// Asks until it has asked enough.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         loop {
             {
                 let mut left = self.memory.left.lock();

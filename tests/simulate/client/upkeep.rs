@@ -22,7 +22,7 @@ impl Client {
     }
 
     /// Collects, as the registry itself does.
-    pub async fn collect_with(&self, options: &CollectOptions) -> Option<Collected> {
+    pub(crate) async fn collect_with(&self, options: &CollectOptions) -> Option<Collected> {
         let (request, session) = self.ask(Ask::Collect);
         let context = RequestContext::with_request(request.clone());
         let session = session.registry().session(Principal::System, context);
@@ -36,7 +36,7 @@ impl Client {
         self.scrub_with(options).await;
     }
 
-    pub async fn scrub_with(&self, options: ScrubOptions) -> Option<Scrubbed> {
+    pub(crate) async fn scrub_with(&self, options: ScrubOptions) -> Option<Scrubbed> {
         let (request, session) = self.ask(Ask::Scrub);
         let context = RequestContext::with_request(request.clone());
         let session = session.registry().session(Principal::System, context);

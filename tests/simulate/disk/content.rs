@@ -3,30 +3,30 @@
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 /// The length of a page, in bytes: what a hole is made of.
-pub const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 /// The length of what a disk writes whole or not at all, in bytes.
-pub const SECTOR: usize = 512;
+pub(crate) const SECTOR: usize = 512;
 
 type Page = Arc<[u8; PAGE]>;
 
 /// The bytes of a file. Copies share their pages.
 #[derive(Clone, Debug, Default)]
-pub struct Content {
+pub(crate) struct Content {
     pages: BTreeMap<u64, Page>,
-    pub length: u64,
+    pub(crate) length: u64,
 }
 
 impl Content {
-    pub fn pages(&self) -> usize {
+    pub(crate) fn pages(&self) -> usize {
         self.pages.len()
     }
 
-    pub fn page(&self, number: u64) -> Option<&Page> {
+    pub(crate) fn page(&self, number: u64) -> Option<&Page> {
         self.pages.get(&number)
     }
 
     /// Puts a page, or a hole, in a place.
-    pub fn set_page(&mut self, number: u64, page: Option<Page>) {
+    pub(crate) fn set_page(&mut self, number: u64, page: Option<Page>) {
         match page {
             Some(page) => drop(self.pages.insert(number, page)),
             None => drop(self.pages.remove(&number)),
@@ -42,7 +42,7 @@ impl Content {
     }
 
     /// Copies a sector of a page from another state of the file.
-    pub fn set_sector(&mut self, number: u64, sector: usize, from: Option<&Page>) {
+    pub(crate) fn set_sector(&mut self, number: u64, sector: usize, from: Option<&Page>) {
         let range = sector * SECTOR..(sector + 1) * SECTOR;
         match from {
             Some(from) => self.page_mut(number)[range.clone()].copy_from_slice(&from[range]),
@@ -51,7 +51,7 @@ impl Content {
         }
     }
 
-    pub fn read(&self, buffer: &mut [u8], offset: u64) -> usize {
+    pub(crate) fn read(&self, buffer: &mut [u8], offset: u64) -> usize {
         let end = self.length.min(offset.saturating_add(buffer.len() as u64));
         let mut at = offset;
         while at < end {
@@ -68,7 +68,7 @@ impl Content {
     }
 
     /// Writes, and returns the pages that were touched.
-    pub fn write(&mut self, data: &[u8], offset: u64) -> Range<u64> {
+    pub(crate) fn write(&mut self, data: &[u8], offset: u64) -> Range<u64> {
         let end = offset + data.len() as u64;
         let mut at = offset;
         while at < end {
@@ -84,7 +84,7 @@ impl Content {
     }
 
     /// Cuts or extends, and returns the pages that were touched.
-    pub fn set_length(&mut self, length: u64) -> Vec<u64> {
+    pub(crate) fn set_length(&mut self, length: u64) -> Vec<u64> {
         let whole = length.div_ceil(PAGE as u64);
         let mut touched: Vec<u64> = self
             .pages
@@ -104,7 +104,7 @@ impl Content {
     }
 
     /// Makes a hole of whole pages, and zeros of the rest; returns the pages that were touched.
-    pub fn punch(&mut self, range: Range<u64>) -> Vec<u64> {
+    pub(crate) fn punch(&mut self, range: Range<u64>) -> Vec<u64> {
         let page = PAGE as u64;
         let end = range.end.min(self.length).div_ceil(page);
         let inside = (range.start / page).min(end)..end;
@@ -127,7 +127,7 @@ impl Content {
     }
 
     /// Returns the next range at or after `from` that has pages.
-    pub fn next_data(&self, from: u64) -> Option<Range<u64>> {
+    pub(crate) fn next_data(&self, from: u64) -> Option<Range<u64>> {
         let page = PAGE as u64;
         let mut following = self.pages.range(from / page..).map(|(number, _)| *number);
         let first = following.next()?;

@@ -6,7 +6,7 @@ use artifact_store::sys::lock::Hold;
 
 /// Locks of a file, by the opening that has them.
 #[derive(Debug, Default)]
-pub struct Locks {
+pub(crate) struct Locks {
     whole: BTreeMap<u64, Hold>,
     ranges: Vec<(u64, Range<u64>, Hold)>,
 }
@@ -17,7 +17,7 @@ fn excludes(one: Hold, other: Hold) -> bool {
 
 impl Locks {
     /// As `flock` does: a change of what one has gives it up first.
-    pub fn lock(&mut self, opening: u64, hold: Hold) -> bool {
+    pub(crate) fn lock(&mut self, opening: u64, hold: Hold) -> bool {
         self.whole.remove(&opening);
         let free = self.whole.values().all(|held| !excludes(*held, hold));
         if free {
@@ -26,7 +26,7 @@ impl Locks {
         free
     }
 
-    pub fn lock_range(&mut self, opening: u64, range: Range<u64>, hold: Hold) -> bool {
+    pub(crate) fn lock_range(&mut self, opening: u64, range: Range<u64>, hold: Hold) -> bool {
         let meets = |other: &Range<u64>| other.start < range.end && range.start < other.end;
         let free = self
             .ranges
@@ -39,7 +39,7 @@ impl Locks {
         free
     }
 
-    pub fn unlock_range(&mut self, opening: u64, range: Range<u64>) {
+    pub(crate) fn unlock_range(&mut self, opening: u64, range: Range<u64>) {
         let mut left = Vec::new();
         for (by, other, hold) in std::mem::take(&mut self.ranges) {
             if by != opening {
@@ -58,7 +58,7 @@ impl Locks {
     }
 
     /// Ends all that an opening has.
-    pub fn close(&mut self, opening: u64) {
+    pub(crate) fn close(&mut self, opening: u64) {
         self.whole.remove(&opening);
         self.ranges.retain(|(by, _, _)| *by != opening);
     }

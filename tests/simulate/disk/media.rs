@@ -28,9 +28,9 @@ struct Opening {
 
 /// A disk, and the memory of the system that caches it.
 #[derive(Debug)]
-pub struct Disk {
-    pub faults: Faults,
-    pub trace: Trace,
+pub(crate) struct Disk {
+    pub(crate) faults: Faults,
+    pub(crate) trace: Trace,
     chance: Chance,
     names: Names,
     nodes: BTreeMap<Inode, Node>,
@@ -49,7 +49,7 @@ pub struct Disk {
 
 impl Disk {
     /// Returns an empty disk with a root directory.
-    pub fn new(seed: u64, root: &Path, trace: Trace) -> Self {
+    pub(crate) fn new(seed: u64, root: &Path, trace: Trace) -> Self {
         Self {
             faults: Faults::default(),
             trace,
@@ -66,12 +66,12 @@ impl Disk {
         }
     }
 
-    pub fn start(&mut self, process: u64) {
+    pub(crate) fn start(&mut self, process: u64) {
         self.alive.insert(process);
     }
 
     /// Ends a process: its openings and their locks go, what it wrote stays.
-    pub fn kill(&mut self, process: u64) {
+    pub(crate) fn kill(&mut self, process: u64) {
         self.alive.remove(&process);
         self.doomed = self.doomed.filter(|(doomed, _)| *doomed != process);
         self.died = self.died.filter(|died| *died != process);
@@ -88,31 +88,31 @@ impl Disk {
     }
 
     /// Lets a process die at its so-manyth call from now.
-    pub fn doom(&mut self, process: u64, calls: u64) {
+    pub(crate) fn doom(&mut self, process: u64, calls: u64) {
         self.doomed = Some((process, calls));
     }
 
     /// Lets no process die at a call any more.
-    pub fn spare(&mut self) {
+    pub(crate) fn spare(&mut self) {
         self.doomed = None;
     }
 
     /// Returns the process that died in the middle of a call.
-    pub const fn died(&self) -> Option<u64> {
+    pub(crate) const fn died(&self) -> Option<u64> {
         self.died
     }
 
-    pub fn is_alive(&self, process: u64) -> bool {
+    pub(crate) fn is_alive(&self, process: u64) -> bool {
         self.alive.contains(&process) && self.died != Some(process)
     }
 
     /// Returns what the first failed sync of the process was of; it must be started again (I21).
-    pub fn failed_sync(&self, process: u64) -> Option<&Path> {
+    pub(crate) fn failed_sync(&self, process: u64) -> Option<&Path> {
         self.shaken.get(&process).map(PathBuf::as_path)
     }
 
     /// Draws whether a sync of the process fails.
-    pub fn draw_sync(&mut self, process: u64, path: &Path) -> bool {
+    pub(crate) fn draw_sync(&mut self, process: u64, path: &Path) -> bool {
         let fails = self.chance.one_in(self.faults.sync);
         if fails {
             self.shaken
@@ -124,7 +124,7 @@ impl Disk {
         fails
     }
 
-    pub fn open_files(&self, process: u64) -> usize {
+    pub(crate) fn open_files(&self, process: u64) -> usize {
         self.openings
             .values()
             .filter(|o| o.process == process)
@@ -132,7 +132,7 @@ impl Disk {
     }
 
     /// Leaves what the disk has. No process is alive any more.
-    pub fn cut_power(&mut self, survival: Survival) {
+    pub(crate) fn cut_power(&mut self, survival: Survival) {
         for process in std::mem::take(&mut self.alive) {
             self.kill(process);
         }
@@ -150,7 +150,7 @@ impl Disk {
     }
 
     /// Comes before each call: says no where the process is dead, or this call is made to fail.
-    pub fn before(
+    pub(crate) fn before(
         &mut self,
         process: u64,
         operation: &'static str,
@@ -187,24 +187,24 @@ impl Disk {
     }
 
     /// Says yes once in `times`.
-    pub fn draws(&self, times: u64) -> bool {
+    pub(crate) fn draws(&self, times: u64) -> bool {
         self.chance.one_in(times)
     }
 
-    pub fn draw_below(&self, end: u64) -> u64 {
+    pub(crate) fn draw_below(&self, end: u64) -> u64 {
         self.chance.below(end)
     }
 
     /// Returns the file that has this name.
-    pub fn look_up(&self, path: &Path) -> Option<Inode> {
+    pub(crate) fn look_up(&self, path: &Path) -> Option<Inode> {
         self.names.look_up(path)
     }
 
-    pub fn is_directory(&self, inode: Inode) -> bool {
+    pub(crate) fn is_directory(&self, inode: Inode) -> bool {
         self.names.is_directory(inode)
     }
 
-    pub fn node(&mut self, inode: Inode) -> io::Result<&mut Node> {
+    pub(crate) fn node(&mut self, inode: Inode) -> io::Result<&mut Node> {
         let node = self.nodes.get_mut(&inode);
         node.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -226,7 +226,7 @@ impl Disk {
         }
     }
 
-    pub fn create(&mut self, path: &Path) -> io::Result<Inode> {
+    pub(crate) fn create(&mut self, path: &Path) -> io::Result<Inode> {
         self.made += 1;
         let inode = self.made;
         self.names.add(inode, path)?;
@@ -234,26 +234,26 @@ impl Disk {
         Ok(inode)
     }
 
-    pub fn create_directory(&mut self, path: &Path) -> io::Result<bool> {
+    pub(crate) fn create_directory(&mut self, path: &Path) -> io::Result<bool> {
         self.made += 1;
         self.names.create_directory(self.made, path)
     }
 
-    pub fn rename(&mut self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
+    pub(crate) fn rename(&mut self, from: &Path, to: &Path, replace: bool) -> io::Result<()> {
         if let Some(over) = self.names.rename(from, to, replace)? {
             self.lose_name(over);
         }
         Ok(())
     }
 
-    pub fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+    pub(crate) fn link(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let inode = self.look_up(from).ok_or(io::ErrorKind::NotFound)?;
         self.names.add(inode, to)?;
         self.node(inode)?.names += 1;
         Ok(())
     }
 
-    pub fn unlink(&mut self, path: &Path) -> io::Result<bool> {
+    pub(crate) fn unlink(&mut self, path: &Path) -> io::Result<bool> {
         let found = self.names.remove(path)?;
         if let Some(inode) = found {
             self.lose_name(inode);
@@ -262,16 +262,16 @@ impl Disk {
     }
 
     /// Returns the names of a directory, in an order that is drawn.
-    pub fn list(&self, path: &Path) -> io::Result<Vec<(OsString, bool)>> {
+    pub(crate) fn list(&self, path: &Path) -> io::Result<Vec<(OsString, bool)>> {
         self.names.list(path, &self.chance)
     }
 
     /// Brings the names of a directory to the disk, or fails to.
-    pub fn sync_directory(&mut self, path: &Path, fails: bool) -> io::Result<()> {
+    pub(crate) fn sync_directory(&mut self, path: &Path, fails: bool) -> io::Result<()> {
         self.names.sync(path, fails, &self.chance)
     }
 
-    pub fn open(&mut self, process: u64, inode: Inode, writes: bool) -> u64 {
+    pub(crate) fn open(&mut self, process: u64, inode: Inode, writes: bool) -> u64 {
         self.made += 1;
         self.openings.insert(
             self.made,
@@ -284,7 +284,7 @@ impl Disk {
         self.made
     }
 
-    pub fn close(&mut self, opening: u64) {
+    pub(crate) fn close(&mut self, opening: u64) {
         if let Some(Opening { inode, .. }) = self.openings.remove(&opening) {
             if let Some(locks) = self.locks.get_mut(&inode) {
                 locks.close(opening);
@@ -302,13 +302,13 @@ impl Disk {
     }
 
     /// Returns the file of an opening.
-    pub fn opened(&mut self, opening: u64) -> io::Result<(Inode, &mut Node)> {
+    pub(crate) fn opened(&mut self, opening: u64) -> io::Result<(Inode, &mut Node)> {
         let inode = self.inode(opening, false)?;
         Ok((inode, self.node(inode)?))
     }
 
     /// Returns the file of an opening, for who changes it.
-    pub fn changed(&mut self, opening: u64) -> io::Result<&mut Node> {
+    pub(crate) fn changed(&mut self, opening: u64) -> io::Result<&mut Node> {
         let inode = self.inode(opening, true)?;
         self.made += 1;
         let modified = i128::from(self.made);
@@ -318,7 +318,13 @@ impl Disk {
     }
 
     /// Writes as much as there is room for, and as is drawn where the write fails.
-    pub fn write(&mut self, opening: u64, data: &[u8], offset: u64, fails: bool) -> io::Result<()> {
+    pub(crate) fn write(
+        &mut self,
+        opening: u64,
+        data: &[u8],
+        offset: u64,
+        fails: bool,
+    ) -> io::Result<()> {
         let room = self.faults.space.map(|space| {
             let used: usize = self.nodes.values().map(|node| node.cached.pages()).sum();
             space.saturating_sub(used) * PAGE
@@ -343,7 +349,7 @@ impl Disk {
     }
 
     /// Brings a file to the disk. A sync that fails brings a part of it (F6).
-    pub fn sync(&mut self, opening: u64, fails: bool) -> io::Result<()> {
+    pub(crate) fn sync(&mut self, opening: u64, fails: bool) -> io::Result<()> {
         let inode = self.inode(opening, false)?;
         let node = self.nodes.get_mut(&inode).ok_or(io::ErrorKind::NotFound)?;
         if fails {
@@ -354,12 +360,17 @@ impl Disk {
         Ok(())
     }
 
-    pub fn lock(&mut self, opening: u64, hold: Hold) -> io::Result<bool> {
+    pub(crate) fn lock(&mut self, opening: u64, hold: Hold) -> io::Result<bool> {
         let inode = self.inode(opening, false)?;
         Ok(self.locks.entry(inode).or_default().lock(opening, hold))
     }
 
-    pub fn lock_range(&mut self, opening: u64, range: Range<u64>, hold: Hold) -> io::Result<bool> {
+    pub(crate) fn lock_range(
+        &mut self,
+        opening: u64,
+        range: Range<u64>,
+        hold: Hold,
+    ) -> io::Result<bool> {
         let inode = self.inode(opening, hold == Hold::Exclusive)?;
         Ok(self
             .locks
@@ -368,7 +379,7 @@ impl Disk {
             .lock_range(opening, range, hold))
     }
 
-    pub fn unlock_range(&mut self, opening: u64, range: Range<u64>) -> io::Result<()> {
+    pub(crate) fn unlock_range(&mut self, opening: u64, range: Range<u64>) -> io::Result<()> {
         let inode = self.inode(opening, false)?;
         self.locks
             .entry(inode)
@@ -378,7 +389,7 @@ impl Disk {
     }
 
     /// Flips a bit of a file, on the disk too, as time does (F10).
-    pub fn rot(&mut self, path: &Path, at: u64) {
+    pub(crate) fn rot(&mut self, path: &Path, at: u64) {
         let inode = self.look_up(path);
         self.made += 1;
         let modified = i128::from(self.made);

@@ -9,7 +9,7 @@ mod node;
 mod promises;
 mod vfs;
 
-pub use faults::Faults;
-pub use media::Disk;
-pub use names::Survival;
-pub use vfs::SimVfs;
+pub(crate) use faults::Faults;
+pub(crate) use media::Disk;
+pub(crate) use names::Survival;
+pub(crate) use vfs::SimVfs;

@@ -10,14 +10,14 @@ use std::{
 use crate::chance::Chance;
 
 /// The number of a directory or file.
-pub type Inode = u64;
+pub(crate) type Inode = u64;
 
 /// The number of the root.
 const ROOT: Inode = 1;
 
 /// What a power cut leaves of what was not synced.
 #[derive(Clone, Copy, Debug)]
-pub enum Survival {
+pub(crate) enum Survival {
     /// All of it.
     All,
     /// Nothing of it.
@@ -50,7 +50,7 @@ struct Renaming {
 
 /// Names of files and directories, as every process sees them and as the disk has them.
 #[derive(Debug)]
-pub struct Names {
+pub(crate) struct Names {
     directories: BTreeMap<OsString, Inode>,
     listings: BTreeMap<Inode, Directory>,
     renamings: Vec<Renaming>,
@@ -58,7 +58,7 @@ pub struct Names {
 
 impl Names {
     /// Returns the names of a disk that has a root directory alone.
-    pub fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         Self {
             directories: BTreeMap::from([(root.as_os_str().to_owned(), ROOT)]),
             listings: BTreeMap::from([(ROOT, Directory::default())]),
@@ -84,22 +84,22 @@ impl Names {
     }
 
     /// Returns the file or directory that has this name.
-    pub fn look_up(&self, path: &Path) -> Option<Inode> {
+    pub(crate) fn look_up(&self, path: &Path) -> Option<Inode> {
         self.find(&self.place(path).ok()?)
     }
 
-    pub fn is_directory(&self, inode: Inode) -> bool {
+    pub(crate) fn is_directory(&self, inode: Inode) -> bool {
         self.listings.contains_key(&inode)
     }
 
     /// Says whether a file may still have a name after a power cut.
-    pub fn may_survive(&self, inode: Inode) -> bool {
+    pub(crate) fn may_survive(&self, inode: Inode) -> bool {
         let mut durable = self.listings.values().flat_map(|l| l.durable.values());
         durable.any(|named| *named == inode) || self.renamings.iter().any(|r| r.inode == inode)
     }
 
     /// Makes a directory; `false` when it was there.
-    pub fn create_directory(&mut self, inode: Inode, path: &Path) -> io::Result<bool> {
+    pub(crate) fn create_directory(&mut self, inode: Inode, path: &Path) -> io::Result<bool> {
         let place = self.place(path)?;
         match self.find(&place) {
             Some(there) if self.is_directory(there) => return Ok(false),
@@ -114,7 +114,7 @@ impl Names {
     }
 
     /// Gives a file a name that nobody has.
-    pub fn add(&mut self, inode: Inode, path: &Path) -> io::Result<()> {
+    pub(crate) fn add(&mut self, inode: Inode, path: &Path) -> io::Result<()> {
         let place = self.place(path)?;
         if self.find(&place).is_some() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -124,7 +124,7 @@ impl Names {
     }
 
     /// Takes a name away, and returns the file that had it.
-    pub fn remove(&mut self, path: &Path) -> io::Result<Option<Inode>> {
+    pub(crate) fn remove(&mut self, path: &Path) -> io::Result<Option<Inode>> {
         let place = self.place(path)?;
         let found = self.find(&place);
         if let Some(inode) = found {
@@ -134,7 +134,12 @@ impl Names {
     }
 
     /// Gives a file another name, and returns the file that it took it from.
-    pub fn rename(&mut self, from: &Path, to: &Path, replace: bool) -> io::Result<Option<Inode>> {
+    pub(crate) fn rename(
+        &mut self,
+        from: &Path,
+        to: &Path,
+        replace: bool,
+    ) -> io::Result<Option<Inode>> {
         let (from, to) = (self.place(from)?, self.place(to)?);
         let inode = self.find(&from).ok_or(io::ErrorKind::NotFound)?;
         let over = self.find(&to);
@@ -174,7 +179,7 @@ impl Names {
     }
 
     /// Returns the names of a directory, in an order that is drawn.
-    pub fn list(&self, path: &Path, chance: &Chance) -> io::Result<Vec<(OsString, bool)>> {
+    pub(crate) fn list(&self, path: &Path, chance: &Chance) -> io::Result<Vec<(OsString, bool)>> {
         let directory = self.directory(path)?;
         let listing = self
             .listings
@@ -190,7 +195,7 @@ impl Names {
 
     /// Brings the names of a directory to the disk. A sync that fails brings some of them (F7); the
     /// others are still meant to be written, for file systems keep a journal of names.
-    pub fn sync(&mut self, path: &Path, fails: bool, chance: &Chance) -> io::Result<()> {
+    pub(crate) fn sync(&mut self, path: &Path, fails: bool, chance: &Chance) -> io::Result<()> {
         let directory = self.directory(path)?;
         let is_in =
             |place: &Option<Place>| place.as_ref().is_some_and(|p| p.directory == directory);
@@ -217,7 +222,7 @@ impl Names {
     }
 
     /// Leaves the names that the disk has, and returns how many each file has then.
-    pub fn cut(&mut self, survival: Survival, chance: &Chance) -> BTreeMap<Inode, u32> {
+    pub(crate) fn cut(&mut self, survival: Survival, chance: &Chance) -> BTreeMap<Inode, u32> {
         let mut left: BTreeMap<Inode, u64> = BTreeMap::new();
         for renaming in &self.renamings {
             *left.entry(renaming.inode).or_default() += 1;

@@ -7,21 +7,21 @@ use crate::chance::Chance;
 
 /// A file, as memory has it and as the disk has it.
 #[derive(Debug, Default)]
-pub struct Node {
+pub(crate) struct Node {
     /// What every process sees.
-    pub cached: Content,
+    pub(crate) cached: Content,
     /// What a power cut leaves for certain.
     durable: Content,
     /// The pages that differ, as far as the system still means to write them.
     dirty: BTreeSet<u64>,
-    pub modified: i128,
+    pub(crate) modified: i128,
     /// How many names it has, as every process sees it.
-    pub names: u32,
+    pub(crate) names: u32,
 }
 
 impl Node {
     /// Returns an empty file with one name.
-    pub fn new(modified: i128) -> Self {
+    pub(crate) fn new(modified: i128) -> Self {
         Self {
             modified,
             names: 1,
@@ -29,23 +29,23 @@ impl Node {
         }
     }
 
-    pub fn write(&mut self, data: &[u8], offset: u64) {
+    pub(crate) fn write(&mut self, data: &[u8], offset: u64) {
         let touched = self.cached.write(data, offset);
         self.dirty.extend(touched);
     }
 
-    pub fn set_length(&mut self, length: u64) {
+    pub(crate) fn set_length(&mut self, length: u64) {
         let touched = self.cached.set_length(length);
         self.dirty.extend(touched);
     }
 
-    pub fn punch(&mut self, range: std::ops::Range<u64>) {
+    pub(crate) fn punch(&mut self, range: std::ops::Range<u64>) {
         let touched = self.cached.punch(range);
         self.dirty.extend(touched);
     }
 
     /// Flips a bit, on the disk too.
-    pub fn rot(&mut self, at: u64) {
+    pub(crate) fn rot(&mut self, at: u64) {
         for content in [&mut self.cached, &mut self.durable] {
             let mut byte = [0];
             if content.read(&mut byte, at) == 1 {
@@ -55,7 +55,7 @@ impl Node {
     }
 
     /// Brings all of it to the disk.
-    pub fn sync(&mut self) {
+    pub(crate) fn sync(&mut self) {
         for number in std::mem::take(&mut self.dirty) {
             let page = self.cached.page(number).cloned();
             self.durable.set_page(number, page);
@@ -65,13 +65,13 @@ impl Node {
 
     /// Brings a part of it to the disk, and forgets that there was more (F6): what is in memory is
     /// believed to be on the disk from now on.
-    pub fn fail_sync(&mut self, chance: &Chance) {
+    pub(crate) fn fail_sync(&mut self, chance: &Chance) {
         self.write_back(chance, 2);
         self.dirty.clear();
     }
 
     /// Brings each sector that differs to the disk once in `times`, as the system may do at any time.
-    pub fn write_back(&mut self, chance: &Chance, times: u64) {
+    pub(crate) fn write_back(&mut self, chance: &Chance, times: u64) {
         for number in &self.dirty {
             let page = self.cached.page(*number);
             for sector in 0..PAGE / SECTOR {
@@ -87,7 +87,7 @@ impl Node {
 
     /// Leaves what the disk has: a part of what differs besides (F3, F4), each sector of it once in
     /// `times`, and any length between the two.
-    pub fn cut(&mut self, chance: &Chance, times: u64) {
+    pub(crate) fn cut(&mut self, chance: &Chance, times: u64) {
         let before = self.durable.length;
         if times > 0 {
             self.write_back(chance, times);

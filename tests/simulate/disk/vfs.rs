@@ -18,7 +18,7 @@ use super::media::Disk;
 
 /// The disk, as one process sees it.
 #[derive(Clone, Debug)]
-pub struct SimVfs {
+pub(crate) struct SimVfs {
     disk: Arc<Mutex<Disk>>,
     process: u64,
 }
@@ -30,7 +30,7 @@ const NEVER: Which = |_| 0;
 const OTHER: Which = |faults| faults.other;
 
 impl SimVfs {
-    pub fn new(disk: Arc<Mutex<Disk>>, process: u64) -> Self {
+    pub(crate) fn new(disk: Arc<Mutex<Disk>>, process: u64) -> Self {
         disk.lock().start(process);
         Self { disk, process }
     }

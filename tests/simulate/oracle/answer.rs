@@ -4,7 +4,7 @@ use artifact_core::{Committed, Digest, Error, Generation, IndexError, Revision, 
 
 /// What the engine answers when it does what it is asked.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// It is done, or was so already.
     Done,
     /// It is committed.
@@ -24,7 +24,7 @@ pub enum Answer {
 
 /// What an error says of what was asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It was refused, and nothing changed.
     Refused,
     /// A part of the machine failed: it may have been done.
@@ -32,7 +32,7 @@ pub enum Verdict {
 }
 
 /// Returns what an error says of what was asked.
-pub fn verdict(error: &Error) -> Verdict {
+pub(crate) fn verdict(error: &Error) -> Verdict {
     match error {
         // That a write holds the upload is no fault, and says nothing of it.
         Error::Index(IndexError::FutureRevision { .. }) => Verdict::Refused,
@@ -42,7 +42,7 @@ pub fn verdict(error: &Error) -> Verdict {
 }
 
 /// Says whether an error can only come from a part of the machine that failed.
-pub fn is_fault(error: &Error) -> bool {
+pub(crate) fn is_fault(error: &Error) -> bool {
     match error {
         Error::Store(StoreError::Held { .. }) => false,
         Error::Index(IndexError::FutureRevision { .. }) => false,

@@ -4,7 +4,7 @@ use artifact_core::{BootTime, Condition, Digest, Generation, PackageRef, Revisio
 
 /// What a client asks of the engine.
 #[derive(Clone, Debug)]
-pub enum Ask {
+pub(crate) enum Ask {
     /// To put these bytes into a package, in one go.
     Push(PackageRef, Digest),
     /// To end an upload of these bytes to a package, begun before.
@@ -50,18 +50,18 @@ pub enum Ask {
 
 /// What was asked, when, and what came of it.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    pub ask: Ask,
+pub(crate) struct Asked {
+    pub(crate) ask: Ask,
     /// The newest revision when it was asked.
-    pub begun: Revision,
+    pub(crate) begun: Revision,
     /// The boot clock when it was asked.
-    pub boot: BootTime,
+    pub(crate) boot: BootTime,
     /// The revisions that it made.
-    pub made: Vec<Revision>,
+    pub(crate) made: Vec<Revision>,
     /// Whether it was answered: nothing may come of it later.
-    pub answered: bool,
+    pub(crate) answered: bool,
     /// Whether a sync of the blob store had failed before in the process that was asked.
-    pub poisoned: bool,
+    pub(crate) poisoned: bool,
 }
 
 /// How long an upload is kept that nobody goes on with, in milliseconds (1 h).
@@ -69,13 +69,13 @@ const IDLE: u64 = 60 * 60 * 1000;
 
 impl Asked {
     /// Says whether so much time has passed since it was asked that an upload of it may be over.
-    pub fn is_late(&self, now: &BootTime) -> bool {
+    pub(crate) fn is_late(&self, now: &BootTime) -> bool {
         now.boot != self.boot.boot || now.millis - self.boot.millis >= IDLE
     }
 }
 
 /// Says whether a condition holds of a tag.
-pub fn holds(condition: &Condition, digest: Option<Digest>, generation: Generation) -> bool {
+pub(crate) fn holds(condition: &Condition, digest: Option<Digest>, generation: Generation) -> bool {
     match (condition, digest) {
         (Condition::Any, _) | (Condition::Absent, None) | (Condition::Exists, Some(_)) => true,
         (Condition::Digests(all), Some(digest)) => all.contains(&digest),

@@ -9,7 +9,7 @@ mod on_commit;
 mod on_refusal;
 mod witness;
 
-pub use answer::Answer;
-pub use ask::Ask;
-pub use model::Model;
-pub use witness::Oracle;
+pub(crate) use answer::Answer;
+pub(crate) use ask::Ask;
+pub(crate) use model::Model;
+pub(crate) use witness::Oracle;

@@ -11,7 +11,7 @@ use crate::goods::Goods;
 
 /// What something was, from each revision on that changed it.
 #[derive(Clone, Debug)]
-pub struct Past<T>(Vec<(Revision, T)>);
+pub(crate) struct Past<T>(Vec<(Revision, T)>);
 
 impl<T> Default for Past<T> {
     fn default() -> Self {
@@ -54,26 +54,26 @@ type TagState = (Option<Digest>, Generation, Revision);
 
 /// The state that the commits tell of, with all that it was.
 #[derive(Debug, Default)]
-pub struct Model {
-    pub head: Revision,
+pub(crate) struct Model {
+    pub(crate) head: Revision,
     time: Option<Timestamp>,
     tags: BTreeMap<(PackageRef, Tag), Past<TagState>>,
     manifests: BTreeMap<(PackageRef, Digest), Past<bool>>,
     links: BTreeMap<(PackageRef, Digest), Past<bool>>,
     rows: BTreeSet<Digest>,
     mode: Past<String>,
-    pub horizons: BTreeMap<RepositoryName, Revision>,
+    pub(crate) horizons: BTreeMap<RepositoryName, Revision>,
 }
 
 impl Model {
-    pub fn horizon(&self, package: &PackageRef) -> Revision {
+    pub(crate) fn horizon(&self, package: &PackageRef) -> Revision {
         self.horizons
             .get(&package.repository)
             .copied()
             .unwrap_or(Revision::ZERO)
     }
 
-    pub fn tag_at(&self, at: Revision, package: &PackageRef, tag: &Tag) -> TagState {
+    pub(crate) fn tag_at(&self, at: Revision, package: &PackageRef, tag: &Tag) -> TagState {
         let past = self.tags.get(&(package.clone(), tag.clone()));
         past.and_then(|past| past.at(at)).copied().unwrap_or((
             None,
@@ -83,7 +83,7 @@ impl Model {
     }
 
     /// Returns all that a tag was between two revisions.
-    pub fn tag_between(
+    pub(crate) fn tag_between(
         &self,
         first: Revision,
         last: Revision,
@@ -100,12 +100,17 @@ impl Model {
         all
     }
 
-    pub fn has_manifest_at(&self, at: Revision, package: &PackageRef, digest: &Digest) -> bool {
+    pub(crate) fn has_manifest_at(
+        &self,
+        at: Revision,
+        package: &PackageRef,
+        digest: &Digest,
+    ) -> bool {
         let past = self.manifests.get(&(package.clone(), *digest));
         past.and_then(|past| past.at(at)).copied().unwrap_or(false)
     }
 
-    pub fn has_link_at(&self, at: Revision, package: &PackageRef, digest: &Digest) -> bool {
+    pub(crate) fn has_link_at(&self, at: Revision, package: &PackageRef, digest: &Digest) -> bool {
         let past = self.links.get(&(package.clone(), *digest));
         past.and_then(|past| past.at(at)).copied().unwrap_or(false)
     }
@@ -120,7 +125,7 @@ impl Model {
         (all.iter().any(|there| *there), always)
     }
 
-    pub fn manifest_between(
+    pub(crate) fn manifest_between(
         &self,
         first: Revision,
         last: Revision,
@@ -130,7 +135,7 @@ impl Model {
         Self::ever_and_always(self.manifests.get(&(package.clone(), *digest)), first, last)
     }
 
-    pub fn link_between(
+    pub(crate) fn link_between(
         &self,
         first: Revision,
         last: Revision,
@@ -140,28 +145,28 @@ impl Model {
         Self::ever_and_always(self.links.get(&(package.clone(), *digest)), first, last)
     }
 
-    pub fn was_read_only(&self, first: Revision, last: Revision) -> bool {
+    pub(crate) fn was_read_only(&self, first: Revision, last: Revision) -> bool {
         self.mode
             .between(first, last)
             .iter()
             .any(|mode| mode.contains("read-only"))
     }
 
-    pub fn is_read_only(&self) -> bool {
+    pub(crate) fn is_read_only(&self) -> bool {
         self.mode
             .now()
             .is_some_and(|mode| mode.contains("read-only"))
     }
 
     /// Returns the manifests that a package has at a revision.
-    pub fn manifests_at(&self, at: Revision, package: &PackageRef) -> Vec<Digest> {
+    pub(crate) fn manifests_at(&self, at: Revision, package: &PackageRef) -> Vec<Digest> {
         let own = self.manifests.keys().filter(|(of, _)| of == package);
         own.map(|(_, digest)| *digest)
             .filter(|digest| self.has_manifest_at(at, package, digest))
             .collect()
     }
 
-    pub fn links_now(&self) -> Vec<(PackageRef, Digest)> {
+    pub(crate) fn links_now(&self) -> Vec<(PackageRef, Digest)> {
         let there = self
             .links
             .iter()
@@ -170,7 +175,11 @@ impl Model {
     }
 
     /// Returns the tags that a package has at a revision.
-    pub fn tags_at(&self, at: Revision, package: &PackageRef) -> Vec<(Tag, Digest, Generation)> {
+    pub(crate) fn tags_at(
+        &self,
+        at: Revision,
+        package: &PackageRef,
+    ) -> Vec<(Tag, Digest, Generation)> {
         let own = self.tags.keys().filter(|(of, _)| of == package);
         let found = own.filter_map(|(_, tag)| {
             let (digest, generation, _) = self.tag_at(at, package, tag);
@@ -180,7 +189,7 @@ impl Model {
     }
 
     /// Returns the manifests of a package at a revision that refer to a subject.
-    pub fn referrers_at(
+    pub(crate) fn referrers_at(
         &self,
         goods: &Goods,
         at: Revision,
@@ -199,7 +208,7 @@ impl Model {
     }
 
     /// Says whether a manifest of the package at a revision names the blob.
-    pub fn names_at(
+    pub(crate) fn names_at(
         &self,
         goods: &Goods,
         at: Revision,
@@ -211,7 +220,7 @@ impl Model {
     }
 
     /// Says whether anything wants a blob: a link, or a manifest of now or of kept history (I8).
-    pub fn wants(&self, goods: &Goods, digest: &Digest) -> Option<String> {
+    pub(crate) fn wants(&self, goods: &Goods, digest: &Digest) -> Option<String> {
         for ((package, linked), past) in &self.links {
             if linked == digest && past.now() == Some(&true) {
                 return Some(format!("{package} links it"));
@@ -230,7 +239,7 @@ impl Model {
     }
 
     /// Returns the bytes that the repository of a package is charged for (I14).
-    pub fn charged(&self, goods: &Goods, repository: &RepositoryName) -> u64 {
+    pub(crate) fn charged(&self, goods: &Goods, repository: &RepositoryName) -> u64 {
         let links = self
             .links
             .iter()
@@ -249,7 +258,7 @@ impl Model {
     ///
     /// # Errors
     /// What of it cannot be, in words.
-    pub fn fold(&mut self, goods: &Goods, committed: &Committed) -> Result<(), String> {
+    pub(crate) fn fold(&mut self, goods: &Goods, committed: &Committed) -> Result<(), String> {
         if committed.revision != self.head.next() {
             let head = self.head;
             return Err(format!(
@@ -401,13 +410,13 @@ impl Model {
         Ok(())
     }
 
-    pub fn rows(&self) -> &BTreeSet<Digest> {
+    pub(crate) fn rows(&self) -> &BTreeSet<Digest> {
         &self.rows
     }
 }
 
 /// Says whether a manifest names a blob or manifest.
-pub fn names(goods: &Goods, by: &Digest, digest: &Digest) -> bool {
+pub(crate) fn names(goods: &Goods, by: &Digest, digest: &Digest) -> bool {
     let references = goods.manifest(by).map(|manifest| manifest.references());
     references.is_some_and(|all| {
         all.iter()

@@ -12,7 +12,12 @@ use crate::goods::{Goods, INLINE_MAX};
 type Verdict = Result<(), String>;
 
 /// Judges an answer, given what was between the question and it.
-pub fn judge_answer(goods: &Goods, model: &Model, asked: &Asked, answer: &Answer) -> Verdict {
+pub(crate) fn judge_answer(
+    goods: &Goods,
+    model: &Model,
+    asked: &Asked,
+    answer: &Answer,
+) -> Verdict {
     let (first, last) = (asked.begun, model.head);
     if let (true, Ask::Push(_, digest) | Ask::Finish(_, digest)) = (asked.poisoned, &asked.ask)
         && goods.size(digest) > INLINE_MAX as u64

@@ -11,7 +11,7 @@ use crate::goods::Goods;
 type Verdict = Result<(), String>;
 
 /// Judges a commit by what was asked, on the state before it.
-pub fn judge_commit(
+pub(crate) fn judge_commit(
     goods: &Goods,
     before: &Model,
     asked: &Asked,

@@ -25,7 +25,7 @@ const fn at_of(ask: &Ask) -> Option<Revision> {
 }
 
 /// Judges a refusal, given what was between the question and it, and what had rotted.
-pub fn judge_refusal(
+pub(crate) fn judge_refusal(
     goods: &Goods,
     model: &Model,
     rotten: &BTreeSet<Digest>,

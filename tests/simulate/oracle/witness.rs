@@ -27,7 +27,7 @@ const LEASE: u64 = 24 * 60 * 60 * 1000;
 
 /// What is known outside of the engine. The first rule that is broken ends the world.
 #[derive(Debug)]
-pub struct Oracle {
+pub(crate) struct Oracle {
     goods: Arc<Goods>,
     quota: u64,
     clock: FakeClock,
@@ -53,7 +53,7 @@ struct State {
 }
 
 impl Oracle {
-    pub fn new(goods: Arc<Goods>, quota: u64, clock: FakeClock, trace: Trace) -> Self {
+    pub(crate) fn new(goods: Arc<Goods>, quota: u64, clock: FakeClock, trace: Trace) -> Self {
         Self {
             goods,
             quota,
@@ -64,7 +64,7 @@ impl Oracle {
     }
 
     /// Says that something is not as it must be.
-    pub fn fail(&self, what: String) {
+    pub(crate) fn fail(&self, what: String) {
         let mut state = self.state.lock();
         self.trace.tell(|| format!("BROKEN: {what}"));
         state.broken.get_or_insert(what);
@@ -78,49 +78,49 @@ impl Oracle {
     }
 
     /// Returns what is broken first.
-    pub fn broken(&self) -> Option<String> {
+    pub(crate) fn broken(&self) -> Option<String> {
         self.state.lock().broken.clone()
     }
 
     /// Says whether parts of the machine may fail from now on.
-    pub fn set_faulty(&self, faulty: bool) {
+    pub(crate) fn set_faulty(&self, faulty: bool) {
         self.state.lock().faulty = faulty;
     }
 
     /// Says that the disk has changed bytes of a blob.
-    pub fn rots(&self, digest: Digest) {
+    pub(crate) fn rots(&self, digest: Digest) {
         self.state.lock().rotten.insert(digest);
     }
 
     /// Returns the blobs whose bytes the disk has changed.
-    pub fn rotten(&self) -> BTreeSet<Digest> {
+    pub(crate) fn rotten(&self) -> BTreeSet<Digest> {
         self.state.lock().rotten.clone()
     }
 
     /// Says that all blobs are whole again.
-    pub fn is_mended(&self) {
+    pub(crate) fn is_mended(&self) {
         self.state.lock().rotten.clear();
     }
 
     /// Asks the model.
-    pub fn model<T>(&self, question: impl FnOnce(&Model) -> T) -> T {
+    pub(crate) fn model<T>(&self, question: impl FnOnce(&Model) -> T) -> T {
         question(&self.state.lock().model)
     }
 
-    pub fn commits(&self) -> Vec<Committed> {
+    pub(crate) fn commits(&self) -> Vec<Committed> {
         self.state.lock().commits.clone()
     }
 
-    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
         self.state.lock().counts.clone()
     }
 
-    pub fn count(&self, what: &'static str) {
+    pub(crate) fn count(&self, what: &'static str) {
         *self.state.lock().counts.entry(what).or_default() += 1;
     }
 
     /// Takes note of what is asked in a request.
-    pub fn ask(&self, request: &str, ask: Ask, boot: BootTime) {
+    pub(crate) fn ask(&self, request: &str, ask: Ask, boot: BootTime) {
         self.trace.tell(|| format!("{request} asks {ask:?}"));
         let mut state = self.state.lock();
         let begun = state.model.head;
@@ -136,14 +136,14 @@ impl Oracle {
     }
 
     /// Takes note that a sync of the blob store had failed in the process that is asked.
-    pub fn is_poisoned(&self, request: &str) {
+    pub(crate) fn is_poisoned(&self, request: &str) {
         if let Some(asked) = self.state.lock().asked.get_mut(request) {
             asked.poisoned = true;
         }
     }
 
     /// Judges a commit at the moment when it is made.
-    pub fn committed(&self, committed: &Committed, rows: &MemoryIndex, boot: &BootTime) {
+    pub(crate) fn committed(&self, committed: &Committed, rows: &MemoryIndex, boot: &BootTime) {
         let mut state = self.state.lock();
         let verdict = self.judge_commit(&mut state, committed, rows, boot);
         self.check(&mut state, verdict);
@@ -248,7 +248,7 @@ impl Oracle {
     }
 
     /// Judges an answer. Nothing may come of the request from now on.
-    pub fn answered(&self, request: &str, outcome: Result<&Answer, &Error>) {
+    pub(crate) fn answered(&self, request: &str, outcome: Result<&Answer, &Error>) {
         self.trace.tell(|| match outcome {
             Ok(Answer::Bytes(bytes, offset)) => {
                 format!("{request} reads {} bytes from {offset} on", bytes.len())
@@ -307,12 +307,12 @@ impl Oracle {
     }
 
     /// Returns the revisions that were acknowledged since the last power cut.
-    pub fn acknowledged(&self) -> Vec<Revision> {
+    pub(crate) fn acknowledged(&self) -> Vec<Revision> {
         self.state.lock().acknowledged.clone()
     }
 
     /// Says that a new boot began: leases start anew, at full length.
-    pub fn rebooted(&self, boot: &BootTime) {
+    pub(crate) fn rebooted(&self, boot: &BootTime) {
         let mut state = self.state.lock();
         state.acknowledged.clear();
         let until = BootTime::new(boot.boot.clone(), boot.millis + LEASE);
@@ -322,7 +322,7 @@ impl Oracle {
     }
 
     /// Returns the newest revision.
-    pub fn head(&self) -> Revision {
+    pub(crate) fn head(&self) -> Revision {
         self.state.lock().model.head
     }
 }
