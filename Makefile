@@ -50,7 +50,7 @@ bench:
 lint:
 	scripts/install-packages
 	cargo fmt --all --check
-	"$$(scripts/install-cargo-deny)" --locked check bans licenses sources
+	"$$(scripts/install-cargo-deny)" --locked --workspace check bans licenses sources
 	cargo clippy --workspace --lib --bins -- -D warnings
 	cargo clippy --workspace --all-targets -- -D warnings $(TESTS_MAY)
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
