@@ -141,7 +141,7 @@ async fn idle(address: SocketAddr) {
         let mut batch = join_all(connect).await;
         // An answer says that the system has handed over those before: else it turns more away.
         let last = batch.last_mut().unwrap();
-        last.read(&mut [0; 16]).await.ok();
+        last.read_exact(&mut [0; 16]).await.ok();
         crowd.append(&mut batch);
     }
     eprintln!("ready {}", crowd.len());

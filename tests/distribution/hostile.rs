@@ -383,6 +383,26 @@ async fn a36_no_manifest_can_be_read_in_two_ways() {
             bodies.push(format!("{{{version}{rest},{first},{second}}}"));
         }
     }
+    // Another case, which most clients pass over, beside the usual one and alone.
+    let layer = json!({ "mediaType": LAYER, "digest": digest(b"{}"), "size": 2 });
+    for field in [
+        "Layers",
+        "LAYERS",
+        "layer\u{17f}",
+        "Manifests",
+        "Config",
+        "Subject",
+        "MediaType",
+    ] {
+        let mut document = json!({ "schemaVersion": 2, "config": config, "layers": [layer] });
+        document[field] = json!([layer]);
+        bodies.push(document.to_string());
+    }
+    for field in ["Digest", "Size", "mediatype", "URLs"] {
+        let mut layer = layer.clone();
+        layer[field] = Value::from("sha256:x");
+        bodies.push(json!({ "schemaVersion": 2, "config": config, "layers": [layer] }).to_string());
+    }
     let good = image(&json!({})).bytes;
     let good = String::from_utf8(good.to_vec()).unwrap();
     for tail in ["{}", "x", "\0", "[]", &good] {

@@ -9,6 +9,7 @@ use super::{
     hasher::Hasher,
     json::check_unique_keys,
     media_type::MediaType,
+    spelling::check_spelling,
 };
 
 /// The longest manifest that is taken, in bytes.
@@ -93,7 +94,8 @@ impl Manifest {
     /// `mediaType` counts, and without that its shape. The digest is of `algorithm`.
     ///
     /// # Errors
-    /// [`ManifestError`] when the document is too long, is not JSON, gives a key twice, has both
+    /// [`ManifestError`] when the document is too long, is not JSON, gives a key twice or in another
+    /// case, has both
     /// `layers` and `manifests`, names another type than came beside it, or misses what its type
     /// asks for (A36).
     pub fn parse(
@@ -120,8 +122,11 @@ impl Manifest {
         } else {
             ManifestKind::Other
         };
-        if kind != ManifestKind::Other && wire.schema_version != Some(2) {
-            return Err(ManifestError::SchemaVersion);
+        if kind != ManifestKind::Other {
+            check_spelling(&bytes).map_err(ManifestError::Json)?;
+            if wire.schema_version != Some(2) {
+                return Err(ManifestError::SchemaVersion);
+            }
         }
         let digest = Hasher::hash(algorithm, &bytes).digest();
         let artifact_type = wire.artifact_type(kind)?;

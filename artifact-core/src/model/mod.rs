@@ -12,4 +12,5 @@ pub(crate) mod json;
 pub(crate) mod manifest;
 pub(crate) mod media_type;
 pub(crate) mod name;
+pub(crate) mod spelling;
 pub(crate) mod time;
