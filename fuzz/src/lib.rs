@@ -28,8 +28,11 @@ use artifact_proto::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+/// What panics when a parser does not keep what it must.
+pub type Parser = fn(&[u8]);
+
 /// Every parser, by the name of its target and its corpus.
-pub const PARSERS: &[(&str, fn(&[u8]))] = &[
+pub const PARSERS: &[(&str, Parser)] = &[
     ("challenges", challenges),
     ("configuration", configuration),
     ("credentials", credentials),
