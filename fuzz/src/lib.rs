@@ -220,7 +220,12 @@ pub fn routes(data: &[u8]) {
             Ok(&parsed),
             "{path:?}"
         );
-        assert!(!plain.contains("..") && !plain.contains("//"), "{path:?}");
+        // Two dots inside a tag are of its grammar, and lead nowhere.
+        let leads = |part: &str| matches!(part, "." | "..");
+        assert!(
+            !plain.contains("//") && !plain.split('/').any(leads),
+            "{path:?}"
+        );
     }
 }
 
