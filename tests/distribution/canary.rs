@@ -167,13 +167,13 @@ async fn a55_a_canary_comes_out_nowhere() {
             root.send(Method::GET, &path, &range, "").await.expect(500);
             let client = server.client();
             for request in secrets() {
-                let answer = client.raw(&request).await;
+                let answer = client.raw_to_end(&request).await;
                 let sent = String::from_utf8_lossy(&request).into_owned();
                 assert!(answer.starts_with("HTTP/1.1 "), "{sent}: {answer}");
                 assert!(!answer.contains("canary"), "{sent}: {answer}");
             }
             for request in hostile() {
-                let answer = client.raw(&request).await;
+                let answer = client.raw_to_end(&request).await;
                 let sent = String::from_utf8_lossy(&request).into_owned();
                 assert_eq!(unescaped(&answer), None, "{sent:?}: {answer:?}");
             }

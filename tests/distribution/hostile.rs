@@ -22,7 +22,7 @@ async fn raw(client: &Client, method: &str, target: &[u8], headers: &[u8]) -> St
     head.extend_from_slice(b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n");
     head.extend_from_slice(headers);
     head.extend_from_slice(b"\r\n");
-    client.raw(&head).await
+    client.raw_to_end(&head).await
 }
 
 fn status(answer: &str) -> u16 {

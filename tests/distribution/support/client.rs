@@ -183,6 +183,17 @@ impl Client {
         self.send(Method::PATCH, target, &headers, body).await
     }
 
+    /// Writes bytes that ask for the connection to be closed, and reads to its end.
+    pub(crate) async fn raw_to_end(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut read = Vec::new();
+        // An end by an error is an end.
+        let ended = stream.read_to_end(&mut read);
+        drop(timeout(Duration::from_secs(60), ended).await);
+        String::from_utf8_lossy(&read).into_owned()
+    }
+
     /// Writes bytes as they are, and reads until the server closes, or says nothing for a while.
     pub(crate) async fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
