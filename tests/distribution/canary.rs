@@ -165,6 +165,9 @@ async fn a55_a_canary_comes_out_nowhere() {
             let path = format!("/v2/team/app/blobs/{blob}");
             let range = [("range", "bytes=0-9")];
             root.send(Method::GET, &path, &range, "").await.expect(500);
+            // Another thread, which has no log, may have been the first at the access log's place in
+            // the code, and what it found there was kept: nobody listens.
+            tracing::callsite::rebuild_interest_cache();
             let client = server.client();
             for request in secrets() {
                 let answer = client.raw_to_end(&request).await;
