@@ -135,6 +135,34 @@ fn artifact(sandbox: &Sandbox) -> Command {
 
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
+/// Returns the sources of the crates that the program is made of.
+fn sources() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = [
+        "",
+        "artifact-cli",
+        "artifact-core",
+        "artifact-proto",
+        "artifact-store",
+    ];
+    let mut directories: Vec<_> = crates
+        .iter()
+        .map(|name| root.join(name).join("src"))
+        .collect();
+    let mut found = Vec::new();
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
 /// Returns the program that was built along with this test.
 fn program() -> PathBuf {
     let test = env::current_exe().expect("a program knows its own path");
@@ -143,12 +171,9 @@ fn program() -> PathBuf {
         .expect("the test stands in target/<profile>/deps")
         .join("artifact");
     let built = modified(&program);
-    // Cargo builds a program for the tests of its own package alone: one that was left from an
-    // earlier build would be tested in its stead. Its sources stand in a rule for make.
-    let rule = fs::read_to_string(program.with_extension("d")).unwrap();
-    let sources = rule.trim().split_once(": ").expect("a rule has sources").1;
-    for source in sources.replace("\\ ", "\0").split(' ') {
-        let source = PathBuf::from(source.replace('\0', " "));
+    // Cargo builds a program for the tests of its own package and of a whole workspace: one that was
+    // left from an earlier build would be tested in its stead.
+    for source in sources() {
         assert!(
             modified(&source) <= built,
             "{} is older than {}; {REMEDY}",
