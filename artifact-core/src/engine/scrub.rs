@@ -241,21 +241,17 @@ impl Inner {
         Ok(())
     }
 
-    /// Frees bytes that nobody names. They go to the trash first, which the index does only if nobody
-    /// names them by then either: an upload may have been recorded and suspended since it was asked.
     async fn free_leak(&self, entry: &BlobEntry) -> Result<bool, Error> {
-        let keys = vec![entry.key.clone()];
-        let noted = self.index().note(Bookkeeping::Trash(keys.clone())).await?;
-        if !entry.staged || noted.rows == 0 {
-            return Ok(!entry.staged);
+        if !entry.staged {
+            self.index()
+                .note(Bookkeeping::Trash(vec![entry.key.clone()]))
+                .await?;
+            return Ok(true);
         }
-        let freed = match self.store().delete(&entry.key).await {
-            Ok(()) => true,
-            Err(StoreError::Held { .. }) => false,
-            // What the collector finds in the trash, it frees.
-            Err(error) => return Err(error.into()),
-        };
-        self.index().note(Bookkeeping::Untrash(keys)).await?;
-        Ok(freed)
+        match self.store().delete(&entry.key).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Held { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 }
