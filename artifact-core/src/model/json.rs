@@ -14,14 +14,43 @@ use serde::{
 /// # Errors
 /// The parser's error, with line and column.
 pub fn check_unique_keys(bytes: &[u8]) -> Result<(), serde_json::Error> {
+    check_keys(bytes, UniqueKeys)
+}
+
+/// What is wanted of the keys of an object.
+pub(crate) trait KeyRule: Copy {
+    /// Judges a key by those that its object had before, and returns the rule for what is below it; or
+    /// what is wrong with it.
+    fn judge(self, key: &str, seen: &mut HashSet<String>) -> Result<Self, String>;
+}
+
+/// Checks that `bytes` are one JSON document whose keys, at any depth, are as the rule wants them.
+///
+/// # Errors
+/// The parser's error, with line and column.
+pub(crate) fn check_keys(bytes: &[u8], rule: impl KeyRule) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    UniqueKeys.deserialize(&mut deserializer)?;
+    Walk(rule).deserialize(&mut deserializer)?;
     deserializer.end()
 }
 
+#[derive(Clone, Copy)]
 struct UniqueKeys;
 
-impl<'de> DeserializeSeed<'de> for UniqueKeys {
+impl KeyRule for UniqueKeys {
+    fn judge(self, key: &str, seen: &mut HashSet<String>) -> Result<Self, String> {
+        if seen.insert(key.to_owned()) {
+            Ok(self)
+        } else {
+            Err(format!("key {key:?} is given twice"))
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Walk<R>(R);
+
+impl<'de, R: KeyRule> DeserializeSeed<'de> for Walk<R> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -29,7 +58,7 @@ impl<'de> DeserializeSeed<'de> for UniqueKeys {
     }
 }
 
-impl<'de> Visitor<'de> for UniqueKeys {
+impl<'de, R: KeyRule> Visitor<'de> for Walk<R> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,18 +90,15 @@ impl<'de> Visitor<'de> for UniqueKeys {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(Self)?.is_some() {}
+        while items.next_element_seed(self)?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let mut seen = HashSet::new();
         while let Some(key) = entries.next_key::<String>()? {
-            if seen.contains(&key) {
-                return Err(A::Error::custom(format_args!("key {key:?} is given twice")));
-            }
-            seen.insert(key);
-            entries.next_value_seed(Self)?;
+            let below = self.0.judge(&key, &mut seen).map_err(A::Error::custom)?;
+            entries.next_value_seed(Self(below))?;
         }
         Ok(())
     }

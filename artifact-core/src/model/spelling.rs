@@ -1,11 +1,8 @@
 //! Fields by one spelling: readers that pass over case must find in a manifest what others find.
 
-use std::fmt;
+use std::collections::HashSet;
 
-use serde::{
-    Deserializer,
-    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
+use super::json::{KeyRule, check_keys};
 
 /// The fields that a reader of a manifest acts on.
 const FIELDS: &[&str] = &[
@@ -36,7 +33,7 @@ const DEEPER: &[&str] = &["config", "layers", "manifests", "subject"];
 /// # Errors
 /// The parser's error, with line and column.
 pub(crate) fn check_spelling(bytes: &[u8]) -> Result<(), serde_json::Error> {
-    Spelling.deserialize(&mut serde_json::Deserializer::from_slice(bytes))
+    check_keys(bytes, Spelling::Known)
 }
 
 /// Returns a key without its case, as Go compares: U+017F is an `s` to it, and U+212A a `k`.
@@ -46,66 +43,26 @@ fn folded(key: &str) -> impl Iterator<Item = char> {
 }
 
 #[derive(Clone, Copy)]
-struct Spelling;
-
-impl<'de> DeserializeSeed<'de> for Spelling {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
+enum Spelling {
+    /// Here are fields that readers know.
+    Known,
+    /// What stands here is nobody's but its author's.
+    Any,
 }
 
-impl<'de> Visitor<'de> for Spelling {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(self)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        while let Some(key) = entries.next_key::<String>()? {
-            let alike = |field: &&&str| **field != key && folded(field).eq(folded(&key));
-            if let Some(field) = FIELDS.iter().find(alike) {
-                let words = format_args!("key {key:?} is {field:?} to some readers: spell it so");
-                return Err(A::Error::custom(words));
-            }
-            if DEEPER.contains(&key.as_str()) {
-                entries.next_value_seed(self)?;
-            } else {
-                entries.next_value::<IgnoredAny>()?;
-            }
+impl KeyRule for Spelling {
+    fn judge(self, key: &str, _: &mut HashSet<String>) -> Result<Self, String> {
+        if matches!(self, Self::Any) {
+            return Ok(self);
         }
-        Ok(())
+        let alike = |field: &&&str| **field != key && folded(field).eq(folded(key));
+        match FIELDS.iter().find(alike) {
+            Some(field) => Err(format!(
+                "key {key:?} is {field:?} to some readers: spell it so"
+            )),
+            None if DEEPER.contains(&key) => Ok(self),
+            None => Ok(Self::Any),
+        }
     }
 }
 
