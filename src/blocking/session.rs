@@ -99,10 +99,10 @@ waiting! {
     set_namespace(scope: &Scope, settings: &NamespaceSettings) -> Committed;
     stage(at: AsOf, name: &StageName) -> Setting<StageSettings>;
     set_stage(name: &StageName, settings: &StageSettings) -> Committed;
-    users(page: Page<String>) -> Vec<(UserName, User)>;
+    users(at: AsOf, page: Page<String>) -> Vec<(UserName, User)>;
     put_user(name: &UserName, user: &User) -> Committed;
     remove_user(name: &UserName) -> Committed;
-    mode() -> Mode;
+    mode(at: AsOf) -> Mode;
     set_mode(mode: &Mode) -> Committed;
     revision() -> Head;
     at_time(time: Timestamp) -> AsOf;

@@ -657,7 +657,10 @@ async fn administers_nothing(server: &TestServer, principal: Principal) {
     let own: UserName = "reader".parse().unwrap();
     let user = User::new("x".to_owned(), vec![admin]);
     let outcomes = [
-        session.users(Page::first(NonZeroU32::MIN)).await.err(),
+        session
+            .users(artifact::AsOf::Now, Page::first(NonZeroU32::MIN))
+            .await
+            .err(),
         session.put_user(&own, &user).await.err(),
         session
             .put_user(&"mallory".parse().unwrap(), &user)
@@ -698,7 +701,12 @@ async fn a20_a_new_registry_opens_to_no_default_password() {
         .await;
     let first = Page::first(NonZeroU32::MIN);
     assert_eq!(
-        fresh.embedder().users(first.clone()).await.unwrap().len(),
+        fresh
+            .embedder()
+            .users(artifact::AsOf::Now, first.clone())
+            .await
+            .unwrap()
+            .len(),
         0
     );
     let logins = [
@@ -739,7 +747,12 @@ async fn a20_a_new_registry_opens_to_no_default_password() {
             .expect(401);
     }
     assert_eq!(
-        fresh.embedder().users(first).await.unwrap().len(),
+        fresh
+            .embedder()
+            .users(artifact::AsOf::Now, first)
+            .await
+            .unwrap()
+            .len(),
         0,
         "nobody was made"
     );

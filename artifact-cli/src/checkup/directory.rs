@@ -209,7 +209,7 @@ async fn write(registry: &Registry, checks: &mut Checks) {
 }
 
 async fn mode(session: &Session, checks: &mut Checks) {
-    match session.mode().await {
+    match session.mode(artifact::AsOf::Now).await {
         Ok(Mode::ReadOnly(reason)) => {
             let finding = format!("read-only: {reason}");
             checks.warning("mode", finding, "`artifact mode read-write` ends it");

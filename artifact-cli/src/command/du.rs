@@ -16,7 +16,7 @@ use crate::{
 /// Show what is stored, and who is charged for it
 ///
 /// Each distinct digest counts once for a repository, whoever pushed it first, and once for the
-/// disk. Kept history is shown and not charged.
+/// disk. Kept history is shown and not charged. What is stored has no past: it is told as it is now.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

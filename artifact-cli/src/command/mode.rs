@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     context::Context,
     failure::{At as _, Failure},
+    moment::Moment,
     open::{open, open_to_read},
     output::{Report, printable},
 };
@@ -16,6 +17,7 @@ use crate::{
 #[command(after_help = "\
 Examples:
   artifact mode
+  artifact mode --as-of 2h
   artifact mode read-only --reason 'moving to the new disk'
   artifact mode read-write
 ")]
@@ -23,6 +25,9 @@ pub(crate) struct ModeArgs {
     /// What it shall be; without it, it is said what it is
     #[arg(value_enum)]
     mode: Option<ModeName>,
+    /// Say what it was at this moment: a revision, a time, or how long ago
+    #[arg(long, value_name = "MOMENT", conflicts_with = "mode")]
+    as_of: Option<Moment>,
     /// Why it is read-only, for whom a write is refused
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -71,7 +76,8 @@ pub(crate) async fn run(context: &Context, args: ModeArgs) -> Result<(), Failure
     let mode = match (args.mode, args.reason) {
         (None, None) => {
             let opened = open_to_read(context).await?;
-            let mode = opened.session.mode().await.at(opened.path.display())?;
+            let at = opened.at(args.as_of).await?;
+            let mode = opened.session.mode(at).await.at(opened.path.display())?;
             return context.output.show(&Shown::new(&mode));
         }
         (Some(ModeName::ReadOnly), reason) => {

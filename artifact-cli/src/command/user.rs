@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::{
     context::Context,
     failure::{At as _, Failure},
+    moment::Moment,
     names::{RoleName, scope, show_scope},
     open::{Opened, open, open_to_read, page},
     output::{Report, table},
@@ -51,8 +52,13 @@ Examples:
     #[command(after_help = "\
 Examples:
   artifact user ls
+  artifact user ls --as-of 2h
 ")]
-    Ls,
+    Ls {
+        /// As they were: a revision, a time, or how long ago
+        #[arg(long, value_name = "MOMENT")]
+        as_of: Option<Moment>,
+    },
     /// Remove a user
     #[command(after_help = "\
 Examples:
@@ -210,7 +216,7 @@ pub(crate) async fn run(context: &Context, args: UserArgs) -> Result<(), Failure
     match args.command {
         UserCommand::Add(args) => add(context, &args).await,
         UserCommand::Set(args) => set(context, &args).await,
-        UserCommand::Ls => ls(context).await,
+        UserCommand::Ls { as_of } => ls(context, as_of).await,
         UserCommand::Rm { name } => {
             let opened = open(context, None).await?;
             if find(&opened, &name).await?.is_none() {
@@ -274,12 +280,13 @@ fn no_user(opened: &Opened, name: &UserName) -> Failure {
         .remedy("`artifact user ls` lists the users")
 }
 
-async fn ls(context: &Context) -> Result<(), Failure> {
+async fn ls(context: &Context, as_of: Option<Moment>) -> Result<(), Failure> {
     let opened = open_to_read(context).await?;
+    let at = opened.at(as_of).await?;
     let mut users = Vec::new();
     let mut after = None;
     loop {
-        let found = opened.session.users(page(after)).await?;
+        let found = opened.session.users(at, page(after)).await?;
         let Some((last, _)) = found.last() else { break };
         after = Some(last.to_string());
         users.extend(

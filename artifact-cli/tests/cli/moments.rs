@@ -2,7 +2,12 @@
 
 use std::fs;
 
-use crate::support::{bench::Bench, run::each, server::Server, tree};
+use crate::support::{
+    bench::Bench,
+    run::{Run, each},
+    server::Server,
+    tree,
+};
 
 /// A registry whose package was one tree and is another; returns the revision of the first, and its time.
 fn changed(bench: &Bench) -> (String, String) {
@@ -141,4 +146,33 @@ fn what_is_forgotten_is_said_to_be() {
         &[word],
     );
     bench.refuses(["history", "--after", "1"], 3, &[word]);
+}
+
+#[test]
+fn users_and_the_mode_are_read_as_they_were() {
+    let bench = Bench::new();
+    let before = bench.head().to_string();
+    let mut add = bench.command(["user", "add", "ann", "--role", "reader", "--password-stdin"]);
+    assert_eq!(Run::fed(&mut add, b"password").code, 0);
+    bench.ok(["mode", "read-only", "--reason", "moving"]);
+    let then = bench.head().to_string();
+    bench.ok(["mode", "read-write"]);
+    bench.ok(["user", "rm", "ann"]);
+    let users = |moment: &str| bench.json(["user", "ls", "--as-of", moment]);
+    assert_eq!(each(&users(&then)["users"], "name"), ["ann"]);
+    for moment in [before.as_str(), "0s"] {
+        assert!(each(&users(moment)["users"], "name").is_empty(), "{moment}");
+        let mode = bench.json(["mode", "--as-of", moment]);
+        assert_eq!(mode["mode"], "read-write", "{moment}");
+    }
+    let mode = bench.json(["mode", "--as-of", &then]);
+    assert_eq!(
+        (&mode["mode"], &mode["reason"]),
+        (&"read-only".into(), &"moving".into())
+    );
+    bench.refuses(
+        ["mode", "read-only", "--as-of", "1"],
+        2,
+        &["cannot be used with"],
+    );
 }

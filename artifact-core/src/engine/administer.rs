@@ -256,13 +256,17 @@ impl Session {
     /// Lists the users, by name.
     ///
     /// # Errors
-    /// Refusals; and where the index fails.
-    pub async fn users(&self, page: Page<String>) -> Result<Vec<(UserName, User)>, Error> {
+    /// [`Error::HistoryForgotten`]; refusals; and where the index fails.
+    pub async fn users(
+        &self,
+        at: AsOf,
+        page: Page<String>,
+    ) -> Result<Vec<(UserName, User)>, Error> {
         self.permit_scope(Action::Operate, &Scope::all()).await?;
         let records = self
             .inner()
             .index()
-            .documents(AsOf::Now, DocumentKind::User, page)
+            .documents(at, DocumentKind::User, page)
             .await?;
         let mut users = Vec::new();
         for record in records {
@@ -304,9 +308,13 @@ impl Session {
     /// Returns the mode of the registry.
     ///
     /// # Errors
-    /// Where the index fails.
-    pub async fn mode(&self) -> Result<Mode, Error> {
-        Ok(self.inner().mode().await?.value.clone().unwrap_or_default())
+    /// [`Error::HistoryForgotten`]; and where the index fails.
+    pub async fn mode(&self, at: AsOf) -> Result<Mode, Error> {
+        if at == AsOf::Now {
+            return Ok(self.inner().mode().await?.value.clone().unwrap_or_default());
+        }
+        let then = self.setting::<Mode>(at, &DocumentKey::Mode).await?;
+        Ok(then.map(|setting| setting.value).unwrap_or_default())
     }
 
     /// Sets the mode of the registry.

@@ -206,7 +206,7 @@ impl App {
         let session = self
             .registry()
             .session(Principal::System, RequestContext::default());
-        session.mode().await
+        session.mode(artifact_core::AsOf::Now).await
     }
 }
 

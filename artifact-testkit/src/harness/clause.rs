@@ -126,8 +126,9 @@ pub const INDEX_CLAUSES: [Clause; 15] = [
     ),
     clause(
         "MI-11",
-        "Revisions have no gaps, and their times rise strictly. What changes nothing makes no \
-         revision.",
+        "Revisions have no gaps, and their times rise strictly, from the epoch as that of revision \
+         zero. A change set without events makes no revision; what it did to leases, keys and \
+         uploads stands all the same.",
     ),
     clause(
         "MI-12",
