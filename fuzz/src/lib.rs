@@ -20,9 +20,10 @@ use artifact_proto::{
     auth::{self, Credentials, TokenKey, scope::Scopes},
     client, oci,
     oci::{
+        endpoint::ROUTES,
         query::{self, BeginUpload, PAGE_MAX, PageQuery, Query, TAGS_MAX},
         range::{ChunkRange, ReadRange},
-        route::{self, ROUTES, Route},
+        route::{self, Route},
     },
 };
 use bytes::Bytes;

@@ -1,7 +1,7 @@
 //! "API": determining support, endpoints, error codes; and what all answers have.
 
 use artifact_proto::{
-    oci::route::{ROUTES, Shape},
+    oci::endpoint::{ROUTES, Shape},
     server::SERVER_ROUTES,
 };
 use http::Method;

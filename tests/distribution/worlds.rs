@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use artifact::{AnonymousAccess, RepositorySettings, UserRole};
 use artifact_proto::{
-    oci::route::{Need, ROUTES, RouteSpec, Shape},
+    oci::endpoint::{Need, ROUTES, RouteSpec, Shape},
     server::SERVER_ROUTES,
 };
 use bytes::Bytes;

@@ -25,7 +25,8 @@ use crate::{
     arrival::Arrival,
     body::{Body, RequestBody},
     oci::{
-        error::{Code, Noun, Refusal},
+        code::{Code, Noun},
+        error::Refusal,
         query::Query,
     },
 };

@@ -6,7 +6,7 @@ use std::fmt;
 
 use artifact_core::OciName;
 
-use crate::oci::route::Need;
+use crate::oci::endpoint::Need;
 
 /// How many scopes one token may have.
 pub const SCOPES_MAX: usize = 32;

@@ -10,8 +10,9 @@ use http::{
 
 use super::{
     call::{Call, Failure, about},
+    code::Noun,
     condition::{is_known, range_applies},
-    error::{Noun, Refusal},
+    error::Refusal,
     range::ReadRange,
     reply::{describe, empty, header},
 };

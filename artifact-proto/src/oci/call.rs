@@ -6,7 +6,8 @@ use artifact_core::{Action, AsOf, Error, OciName, PackageRef, Principal, Session
 use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH, request::Parts};
 
 use super::{
-    error::{Code, Noun, Refusal},
+    code::{Code, Noun},
+    error::Refusal,
     query::{Query, QueryError},
     receive::Receiving,
 };

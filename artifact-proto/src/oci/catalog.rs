@@ -9,7 +9,7 @@ use http::Response;
 
 use super::{
     call::{Call, Failure, about},
-    error::Noun,
+    code::Noun,
     model::Catalog,
     query::PageQuery,
     reply::{json, link_next},

@@ -18,8 +18,9 @@ use http_body_util::BodyExt as _;
 
 use super::{
     call::{Call, Failure, about},
+    code::{Code, Noun},
     condition::{ConditionError, has_condition, is_known, on_change},
-    error::{Code, Noun, Refusal, story},
+    error::{Refusal, story},
     query,
     reply::{SUBJECT, TAG, created, describe, empty, header, manifest_path},
 };

@@ -7,7 +7,11 @@ mod call;
 #[cfg(feature = "server")]
 mod catalog;
 #[cfg(feature = "server")]
+pub mod code;
+#[cfg(feature = "server")]
 mod condition;
+#[cfg(feature = "server")]
+pub mod endpoint;
 #[cfg(feature = "server")]
 pub mod error;
 #[cfg(all(feature = "fuzzing", feature = "server"))]

@@ -9,7 +9,8 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::{
     call::{Call, Failure, about},
-    error::{Code, Noun, Refusal},
+    code::{Code, Noun},
+    error::Refusal,
     model::ReferrersIndex,
     query::{PageQuery, artifact_type},
     reply::{FILTERS, json, link_next},

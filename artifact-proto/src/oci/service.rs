@@ -22,11 +22,13 @@ use super::{
     blob,
     call::{Call, Failure, Shared, about},
     catalog,
-    error::{Code, Noun, Refusal, story},
+    code::{Code, Noun},
+    endpoint::{Endpoint, Need},
+    error::{Refusal, story},
     manifest,
     receive::Receiving,
     referrers, reply,
-    route::{self, Endpoint, Need, Route},
+    route::{self, Route},
     tag, upload,
 };
 use crate::{

@@ -9,7 +9,8 @@ use http::{Response, StatusCode};
 
 use super::{
     call::{Call, Failure, about},
-    error::{Code, Noun, Refusal},
+    code::{Code, Noun},
+    error::Refusal,
     model::TagList,
     query::PageQuery,
     reply::{json, link_next},

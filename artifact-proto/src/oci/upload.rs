@@ -13,7 +13,8 @@ use http::{
 
 use super::{
     call::{Call, Failure, about},
-    error::{Code, Noun, Refusal},
+    code::{Code, Noun},
+    error::Refusal,
     query::{BeginUpload, Mount, finish_digest},
     range::{ChunkRange, upload_range},
     receive::{Received, receive},

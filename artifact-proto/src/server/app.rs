@@ -28,7 +28,8 @@ use crate::{
     metrics::Metrics,
     oci::{
         OciService,
-        error::{Code, Refusal, story},
+        code::Code,
+        error::{Refusal, story},
     },
     pool::TransferPool,
 };
