@@ -5,13 +5,14 @@
 #   make fuzz     noise for each parser of outside bytes, 20 s each; SECONDS_EACH=600 for longer
 #   make bench    the measurements, into benches/RESULTS.md; QUICK=1 makes them small
 #   make simulate simulated worlds: SEEDS=a..b runs those seeds, SEED=n one, and tells all that happens
+#   make soak     a server, command lines and linked programs at once, killed at random; EVENTS=100000, SEED=1
 #   make lint     format, clippy, documentation, licences and sources of the dependencies
 #   make docs     the API documentation, in target/doc
 #
 # Each does its own set-up. Cargo is always asked for the whole workspace: a single package has
 # other features of its dependencies turned on, and they would be built once more.
 
-.PHONY: help demo test fuzz simulate bench lint docs
+.PHONY: help demo test fuzz simulate soak bench lint docs
 
 # Tests and benchmarks are held to what is wrong, and not to what is only pedantic: helpers of a test
 # may unwrap, index and be as visible as they like.
@@ -38,6 +39,12 @@ SEEDS ?= 10000..20000
 simulate:
 	scripts/install-packages
 	$(if $(SEED),SEED=$(SEED),SEEDS=$(SEEDS)) cargo test --workspace --test simulate -- --nocapture the_rules
+
+EVENTS ?= 100000
+
+soak:
+	scripts/install-packages
+	SOAK_EVENTS=$(EVENTS) SOAK_SEED=$(or $(SEED),1) cargo test --workspace --test soak -- --nocapture
 
 fuzz:
 	scripts/install-packages
