@@ -9,6 +9,7 @@ mod completions;
 mod credentials;
 mod directories;
 mod doctor;
+mod formats;
 mod fsck;
 mod gc;
 mod help;
