@@ -1,5 +1,7 @@
 //! Every store and index of this crate, by every clause of its contract.
 
+#[path = "conformance/faults.rs"]
+mod faults;
 #[path = "conformance/fs.rs"]
 mod fs;
 #[path = "support/hooked_vfs.rs"]

@@ -18,6 +18,9 @@
 //!     lacks: [local, reopen, failing_sync]
 //! );
 //! artifact_testkit::manifest_index_conformance!(my_index_tests, async { my_index() }, lacks: [reopen]);
+//! artifact_testkit::fault_trials!(my_backends_fail, async || {
+//!     artifact_testkit::faults::Backends::new(my_store().await, my_index())
+//! });
 //!
 //! #[test]
 //! fn the_index_answers_as_the_model_does() {
@@ -37,6 +40,7 @@
 //! * A store that is durable is tested for it when it can be opened again, with the form `reopen:` of
 //!   the macros. What a backend lacks is declared (`lacks:`), reported by each case that was not run
 //!   for it, and counted by a test: nothing is passed over in silence.
+//! * [`faults`] lets a backend fail as told, at each of its calls, and judges what the engine makes of it.
 //! * [`compare`] does the same to two indexes and wants the same answers. Its runs are drawn at
 //!   random and shrunk; `PROPTEST_CASES` makes them more.
 //!
@@ -52,6 +56,7 @@
 #![forbid(unsafe_code)]
 
 pub mod compare;
+pub mod faults;
 pub mod files;
 mod harness;
 pub mod index;

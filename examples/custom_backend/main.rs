@@ -150,7 +150,8 @@ mod conformance {
 
     use artifact::{MemoryIndex, RegistryId};
     use artifact_testkit::{
-        blob_store_conformance, compare::check_same, manifest_index_conformance, seams::SeededRng,
+        blob_store_conformance, compare::check_same, fault_trials, faults::Backends,
+        manifest_index_conformance, seams::SeededRng,
     };
 
     use crate::{index::PlainIndex, open, store::FileStore, work};
@@ -174,6 +175,12 @@ mod conformance {
     }
 
     manifest_index_conformance!(plain_index, async { index() }, lacks: [reopen]);
+
+    fault_trials!(both_fail, every: 5, async || {
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileStore::open(directory.path(), Arc::new(SeededRng::new(1)));
+        Backends::new(store.unwrap(), index()).keeping(directory)
+    });
 
     #[test]
     fn the_index_answers_as_the_model_does() {

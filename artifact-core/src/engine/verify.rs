@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt as _, stream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
 use super::{limits::millis, pipe::hash_chunk, registry::Inner, trust::REMEMBERED};
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
         blob_store::{BlobReader, ByteRange, Stamp},
         change::Bookkeeping,
         record::BlobRecord,
+        store_error::StoreError,
     },
     error::Error,
     model::{digest::Digest, hasher::Hasher, id::BlobKey, time::Timestamp},
@@ -128,15 +129,17 @@ impl Inner {
         Err(Error::Corrupt { digest })
     }
 
-    /// Opens a blob's bytes; that they are gone is corruption.
+    /// Opens a blob's bytes; that they are gone, or fewer than they were, is corruption.
     pub(crate) async fn open(
         &self,
         digest: Digest,
         key: &BlobKey,
         range: ByteRange,
     ) -> Result<BlobReader, Error> {
-        if let Some(reader) = self.store().read(key, range).await? {
-            return Ok(reader);
+        let reader = self.store().read(key, range).await?;
+        let whole = |reader: &BlobReader| range.length.is_none_or(|all| all == reader.length());
+        if let Some(reader) = reader.filter(whole) {
+            return Ok(exact(self.store().info().name, reader));
         }
         self.quarantine(&digest, key).await;
         Err(Error::Corrupt { digest })
@@ -161,6 +164,31 @@ impl Inner {
             last: None,
         };
         Ok(stream::try_unfold(hashing, Hashing::next))
+    }
+}
+
+/// Returns a reader that ends with an error where the store's ends before its length (F9): nothing is
+/// known of the bytes then, and they must not be taken for all, nor for wrong.
+fn exact(backend: &'static str, reader: BlobReader) -> BlobReader {
+    let length = reader.length();
+    let next = move |(mut reader, left): (BlobReader, u64)| async move {
+        match reader.try_next().await? {
+            Some(chunk) => match left.checked_sub(chunk.len() as u64) {
+                Some(left) => Ok(Some((chunk, (reader, left)))),
+                None => Err(cut(backend, "it gave more bytes than it said")),
+            },
+            None if left == 0 => Ok(None),
+            None => Err(cut(backend, "it gave fewer bytes than it said")),
+        }
+    };
+    BlobReader::new(length, stream::try_unfold((reader, length), next))
+}
+
+fn cut(backend: &'static str, what: &'static str) -> StoreError {
+    StoreError::Backend {
+        backend,
+        operation: "a read",
+        source: what.into(),
     }
 }
 
