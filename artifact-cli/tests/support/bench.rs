@@ -23,7 +23,12 @@ pub(crate) struct Bench {
 impl Bench {
     /// Makes an empty directory.
     pub(crate) fn bare() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::bare_in(&std::env::temp_dir())
+    }
+
+    /// Makes an empty directory in another one.
+    pub(crate) fn bare_in(place: &Path) -> Self {
+        let directory = tempfile::tempdir_in(place).unwrap();
         fs::create_dir(directory.path().join("home")).unwrap();
         Self { directory }
     }
