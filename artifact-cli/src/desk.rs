@@ -178,6 +178,16 @@ impl Source {
         found.at(self.spot())
     }
 
+    /// Returns it as it was in a package of the registry here.
+    pub(crate) fn past(&self, package: LocalPackage, at: AsOf) -> Self {
+        Self {
+            place: package.as_of(at).into(),
+            version: self.version.clone(),
+            name: self.name.clone(),
+            shown: self.shown.clone(),
+        }
+    }
+
     /// Returns what is read, written out: with the tag that is meant where none was written, and the
     /// moment.
     pub(crate) fn spot(&self) -> String {

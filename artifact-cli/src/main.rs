@@ -23,6 +23,7 @@ mod condition;
 mod content;
 mod context;
 mod courier;
+mod deletion;
 mod desk;
 #[cfg(unix)]
 mod echo;

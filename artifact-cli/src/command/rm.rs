@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::{
     context::Context,
+    deletion::before_deletion,
     desk::{Desk, Source},
     failure::{At as _, Failure},
     names::plural,
@@ -23,8 +24,8 @@ use crate::{
 ///
 /// The parts of an index go with it, unless a tag or another index names them. What is deleted can
 /// come back by `undelete` as long as the history is kept, and its bytes are there as long. --purge
-/// removes them for ever, also from the history: nobody can read them any more, and the bytes are
-/// freed unless somebody may be reading them just now. Of an OCI layout only the entry in
+/// removes them for ever, also from the history and where it was deleted before: nobody can read
+/// them any more, and the bytes are freed unless somebody may be reading them just now. Of an OCI layout only the entry in
 /// its list goes: its blobs stay in the directory.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -127,8 +128,11 @@ async fn local_artifact(
     source: &Source,
     purge: bool,
 ) -> Result<Removed, Failure> {
-    let root = source.manifest().await?;
-    let tree = Tree::of(source, root).await?;
+    let tree = match source.manifest().await {
+        // It was deleted without its bytes, or a purge was cut off after it had deleted it.
+        Err(absent) if purge && absent.is_absence() => deleted(local, source, absent).await?,
+        root => Tree::of(source, root?).await?,
+    };
     let mut done = Removed {
         reference: source.shown.clone(),
         ..Removed::default()
@@ -153,7 +157,8 @@ async fn local_artifact(
                 gone.push(manifest);
             }
             Err(Error::Named { .. }) if place > 0 => done.kept.push(digest.to_string()),
-            // Somebody else deleted it meanwhile.
+            // It was deleted before, or somebody else deleted it meanwhile.
+            Err(Error::NotFound { .. }) if purge => gone.push(manifest),
             Err(Error::NotFound { .. }) if place > 0 => {}
             Err(error) => return Err(Failure::from(error).at(&source.shown)),
         }
@@ -164,6 +169,15 @@ async fn local_artifact(
         done.waiting = Some(free(local).await?);
     }
     Ok(done)
+}
+
+/// Returns the manifests of an artifact as it was before it was deleted, or why it is not there.
+async fn deleted(local: &LocalPackage, source: &Source, absent: Failure) -> Result<Tree, Failure> {
+    let before = before_deletion(&local.session, &local.package, &source.wanted()).await;
+    let Ok(at) = before else { return Err(absent) };
+    let source = source.past(local.clone(), at);
+    let root = source.manifest().await?;
+    Tree::of(&source, root).await
 }
 
 /// Frees what was purged, and returns how many files and slots wait: somebody may be reading them.
@@ -230,6 +244,8 @@ async fn tagged_digests(local: &LocalPackage) -> Result<HashSet<Digest>, Error> 
 }
 
 /// Removes the bytes of manifests and of what they named; what is in use stays.
+///
+/// What names others goes after them: where a purge is cut off, the next finds all that is left.
 async fn purge_all(
     local: &LocalPackage,
     manifests: &[&Manifest],
@@ -237,13 +253,13 @@ async fn purge_all(
 ) -> Result<Vec<String>, Error> {
     let mut seen = HashSet::new();
     let mut purged = Vec::new();
-    for manifest in manifests {
+    for manifest in manifests.iter().rev() {
         let blobs = manifest
             .references()
             .iter()
             .filter(|named| named.role != Role::Child);
         let blobs = blobs.map(|named| named.descriptor.digest);
-        for digest in std::iter::once(manifest.digest()).chain(blobs) {
+        for digest in blobs.chain([manifest.digest()]) {
             if !seen.insert(digest) {
                 continue;
             }

@@ -1,13 +1,13 @@
 //! `artifact undelete`
 
-use artifact::{AsOf, Condition, ErrorKind, Event, ManifestRef, PackageRef, Revision, Session};
+use artifact::{AsOf, Condition, ErrorKind};
 use clap::Args;
 use serde::Serialize;
 
 use crate::{
     context::Context,
+    deletion::before_deletion,
     failure::{At as _, Failure},
-    feed::Feed,
     moment::Moment,
     open::open,
     output::Report,
@@ -118,46 +118,4 @@ pub(crate) async fn run(context: &Context, args: UndeleteArgs) -> Result<(), Fai
         revision: done.revision.get(),
         changes: done.events.len(),
     })
-}
-
-/// Finds the last state in which it was there before it was deleted.
-async fn before_deletion(
-    session: &Session,
-    package: &PackageRef,
-    wanted: &ManifestRef,
-) -> Result<AsOf, Failure> {
-    let mut feed = Feed::from_oldest(session).await?;
-    let mut last = None;
-    while let Some(commits) = feed.next_page().await? {
-        for commit in commits {
-            if commit
-                .events
-                .iter()
-                .any(|event| deletes(event, package, wanted))
-            {
-                last = Some(commit.revision);
-            }
-        }
-    }
-    let before =
-        |revision: Revision| AsOf::Revision(Revision::new(revision.get().saturating_sub(1)));
-    last.map(before).ok_or_else(|| {
-        Failure::new(
-            ErrorKind::NotFound,
-            "it was not deleted in the history that is kept",
-        )
-        .remedy("`artifact history` shows what was; --as-of names a moment")
-    })
-}
-
-fn deletes(event: &Event, of: &PackageRef, wanted: &ManifestRef) -> bool {
-    match (event, wanted) {
-        (Event::TagDeleted { package, tag, .. }, ManifestRef::Tag(wanted)) => {
-            package == of && tag == wanted
-        }
-        (Event::ManifestDeleted { package, digest }, ManifestRef::Digest(wanted)) => {
-            package == of && digest == wanted
-        }
-        _ => false,
-    }
 }

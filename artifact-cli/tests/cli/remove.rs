@@ -76,6 +76,24 @@ fn a_purge_leaves_no_byte() {
     );
 }
 
+/// What was deleted first can be purged afterwards, by its tag or its digest; also what a purge left that
+/// was cut off.
+#[test]
+fn a_purge_finds_what_was_deleted() {
+    let bench = Bench::stocked();
+    let digest = bench.digest("team/build:1");
+    for reference in ["team/build:1".to_owned(), format!("team/build@{digest}")] {
+        bench.ok(["push", "build", "team/build:1"]);
+        bench.ok(["rm", "team/build:1"]);
+        let removed = bench.json(["rm", &reference, "--purge"]);
+        assert_eq!(removed["purged"].as_array().unwrap().len(), 6, "{removed}");
+        assert_eq!(removed["purged"][5], digest, "what names others goes last");
+        bench.refuses_without_remedy(["undelete", &reference], 3, "was purged");
+        bench.refuses_without_remedy(["rm", &reference, "--purge"], 3, "was purged");
+    }
+    bench.refuses(["rm", "team/build:never", "--purge"], 3, &["no tag never"]);
+}
+
 #[test]
 fn what_cannot_be_removed_is_refused() {
     let bench = Bench::stocked();
