@@ -4,6 +4,7 @@
 #   make test     all tests, the documentation's examples and the real clients among them
 #   make fuzz     noise for each parser of outside bytes, 20 s each; SECONDS_EACH=600 for longer
 #   make bench    the measurements, into benches/RESULTS.md; QUICK=1 makes them small
+#   make crash    kills, failing disks and power cuts at every call of the real program, and how many
 #   make simulate simulated worlds: SEEDS=a..b runs those seeds, SEED=n one, and tells all that happens
 #   make soak     a server, command lines and linked programs at once, killed at random; EVENTS=100000, SEED=1
 #   make lint     format, clippy, documentation, licences and sources of the dependencies
@@ -12,7 +13,7 @@
 # Each does its own set-up. Cargo is always asked for the whole workspace: a single package has
 # other features of its dependencies turned on, and they would be built once more.
 
-.PHONY: help demo test fuzz simulate soak bench lint docs
+.PHONY: help demo test crash fuzz simulate soak bench lint docs
 
 # Tests and benchmarks are held to what is wrong, and not to what is only pedantic: helpers of a test
 # may unwrap, index and be as visible as they like.
@@ -33,6 +34,10 @@ test:
 	scripts/install-packages
 	scripts/install-clients
 	cargo test --workspace
+
+crash:
+	scripts/install-packages
+	scripts/crash
 
 SEEDS ?= 10000..20000
 

@@ -95,7 +95,10 @@ pub(super) fn create(
         made => made.map_err(|error| of_io(error, "creating the index"))?,
     }
     let filled = fill(path, registry, epoch, page_size);
-    filled.map_err(|error| with_cause(error, path))
+    filled.map_err(|error| with_cause(error, path))?;
+    // SQLite does not say when closing a file fails that was in its WAL: what is on the disk may be
+    // another mode than was read back, or nothing. Whoever relies on the file finds out now.
+    open(path, Purpose::Read).map(drop)
 }
 
 /// Makes the empty file of an index. SQLite would, too, for others to read and without a word of why it
