@@ -38,12 +38,25 @@ fn nearest(from: &Path, is_own: impl Fn(&Path) -> io::Result<bool>) -> io::Resul
     for directory in from.ancestors() {
         for candidate in [directory.to_owned(), directory.join(USUAL)] {
             let mark = candidate.join(MARK);
-            if mark.is_file() && is_own(&mark)? {
+            if is_file(&mark)? && is_own(&mark)? {
                 return Ok(Some(candidate));
             }
         }
     }
     Ok(None)
+}
+
+/// Says whether there is a file. A disk that does not tell is no reason to look further above, and to use
+/// what is found there.
+fn is_file(path: &Path) -> io::Result<bool> {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    match path.metadata() {
+        Ok(found) => Ok(found.is_file()),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(unix)]
@@ -78,6 +91,13 @@ mod tests {
         assert_eq!(find(), Some(above));
         fs::write(deep.join(MARK), "").unwrap();
         assert_eq!(find(), Some(deep.clone()));
+    }
+
+    /// What lies above is not used in place of what the disk does not tell of.
+    #[test]
+    fn what_the_disk_does_not_tell_ends_the_search() {
+        let nowhere = Path::new("/").join("n".repeat(5_000));
+        nearest(&nowhere, |_| Ok(true)).unwrap_err();
     }
 
     /// What somebody else laid above the current directory is not written to unless it is named.

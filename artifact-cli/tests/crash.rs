@@ -10,11 +10,13 @@
 mod support;
 
 mod crash {
+    mod disk;
     mod errors;
     mod goods;
     mod ground;
     mod kills;
     mod oracle;
+    mod power;
     mod share;
     mod tally;
     mod task;

@@ -3,15 +3,15 @@
 use std::fs;
 
 use super::{
-    ground::{Ground, in_memory},
+    ground::Ground,
     oracle,
     share::Share,
     tally::Tally,
     task::Task,
     tasks,
-    tracer::{Action, Fault, WHAT_NEEDS_ROOM, WRITES_AND_SYNCS, report, traced},
+    tracer::{Action, Fault, Tracer, WHAT_NEEDS_ROOM, WRITES_AND_SYNCS, in_memory},
 };
-use crate::support::{bench::Bench, run::Run};
+use crate::support::bench::Bench;
 
 /// How many calls of a task are a sample.
 const SOME: u64 = 4;
@@ -24,22 +24,15 @@ const NO_ROOM: i32 = 8;
 
 /// Does a task in which one call fails, once for each call.
 fn failed(task: &Task, kinds: &'static str, action: Action, codes: &[i32]) {
-    let ground = Ground::of(task);
+    let (ground, tracer) = (Ground::of(task), Tracer::new());
     let bench = &ground.bench;
     let mut tally = Tally::of(format!("{} {action:?}", task.name));
-    let none = Fault {
-        kinds,
-        at: 0,
-        action: Action::None,
-    };
-    let run = Run::of(&mut traced(bench, none, &ground.command));
+    let (run, told) = tracer.run(bench, Fault::none(kinds), &ground.command);
     assert_eq!(run.code, 0, "{run:#?}");
-    let count = report(bench, none).count;
+    let count = told.count;
     for at in Share::wanted().of(count, SOME) {
         ground.restore();
-        let fault = Fault { kinds, at, action };
-        let met = Run::of(&mut traced(bench, fault, &ground.command));
-        let told = report(bench, fault);
+        let (met, told) = tracer.run(bench, Fault { kinds, at, action }, &ground.command);
         let _told = super::told(task.name, &told, &met);
         assert!(!met.err.contains("panicked"), "{met:#?}");
         if met.code != 0 {
@@ -64,7 +57,7 @@ fn failed(task: &Task, kinds: &'static str, action: Action, codes: &[i32]) {
 /// write that the index has a WAL.
 #[test]
 fn f6_an_init_on_a_failing_disk_leaves_a_registry_or_none() {
-    let bench = Bench::bare_in(&in_memory());
+    let (bench, tracer) = (Bench::bare_in(&in_memory()), Tracer::new());
     let mut tally = Tally::of("init, its index");
     let step = if Share::wanted() == Share::All { 1 } else { 3 };
     for at in (1..).step_by(step) {
@@ -73,8 +66,7 @@ fn f6_an_init_on_a_failing_disk_leaves_a_registry_or_none() {
             at,
             action: Action::Eio,
         };
-        let met = Run::of(&mut traced(&bench, fault, &["init", "made"]));
-        let told = report(&bench, fault);
+        let (met, told) = tracer.run(&bench, fault, &["init", "made"]);
         let _told = super::told("init", &told, &met);
         if bench.path("made/artifact.toml").exists() {
             bench.ok(["fsck", "made"]);

@@ -9,6 +9,7 @@ use std::{
 use super::{
     goods::{self, Size},
     task::Task,
+    tracer::in_memory,
 };
 use crate::support::bench::Bench;
 
@@ -22,9 +23,14 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Makes the registry of a task.
+    /// Makes the registry of a task, in memory.
     pub(crate) fn of(task: &Task) -> Self {
-        let bench = Bench::bare_in(&in_memory());
+        Self::within(&in_memory(), task)
+    }
+
+    /// Makes the registry of a task in a directory.
+    pub(crate) fn within(place: &Path, task: &Task) -> Self {
+        let bench = Bench::bare_in(place);
         stock(&bench);
         let command = (task.prepare)(&bench);
         let before = bench.path("home/before");
@@ -55,17 +61,6 @@ impl Ground {
             }
         }
         copy(&self.before, &registry);
-    }
-}
-
-/// Returns a directory in memory where there is a file system in it: what a killed process has written
-/// is there as on a disk, and a sync takes no time.
-pub(crate) fn in_memory() -> PathBuf {
-    let memory = PathBuf::from("/dev/shm");
-    if memory.is_dir() {
-        memory
-    } else {
-        std::env::temp_dir()
     }
 }
 

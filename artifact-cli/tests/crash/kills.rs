@@ -8,32 +8,24 @@ use super::{
     tally::Tally,
     task::Task,
     tasks,
-    tracer::{Action, CHANGES_AND_LOCKS, Fault, WRITES, report, traced},
+    tracer::{Action, CHANGES_AND_LOCKS, Fault, Tracer, WRITES},
 };
-use crate::support::run::Run;
 
 /// How many calls of a task are a sample.
 const SOME: u64 = 5;
 
 /// Does a task that is killed, once for each call.
 fn killed(task: &Task, kinds: &'static str, action: Action) {
-    let ground = Ground::of(task);
+    let (ground, tracer) = (Ground::of(task), Tracer::new());
     let bench = &ground.bench;
     let mut tally = Tally::of(format!("{} {action:?}", task.name));
-    let none = Fault {
-        kinds,
-        at: 0,
-        action: Action::None,
-    };
-    let run = Run::of(&mut traced(bench, none, &ground.command));
+    let (run, told) = tracer.run(bench, Fault::none(kinds), &ground.command);
     assert_eq!(run.code, 0, "{run:#?}");
-    let count = report(bench, none).count;
+    let count = told.count;
     assert!(count > 5, "{count} calls of {}", task.name);
     for at in Share::wanted().of(count, SOME) {
         ground.restore();
-        let fault = Fault { kinds, at, action };
-        let met = Run::of(&mut traced(bench, fault, &ground.command));
-        let told = report(bench, fault);
+        let (met, told) = tracer.run(bench, Fault { kinds, at, action }, &ground.command);
         let _told = super::told(task.name, &told, &met);
         assert_eq!(met.code, if told.fired { 137 } else { 0 }, "{met:#?}");
         tally.kills += u64::from(told.fired);

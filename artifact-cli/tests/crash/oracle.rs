@@ -69,6 +69,32 @@ pub(crate) fn whole(bench: &Bench) -> Duration {
     recovered
 }
 
+/// Checks a registry whose disk lost what it said was synced: whatever is given out is right, and what cannot be
+/// given out is an error that says so (I3).
+#[track_caller]
+pub(crate) fn honest(bench: &Bench) {
+    for (reference, directory) in [("team/kept:1", "kept"), ("team/kept:few", "few")] {
+        let run = bench.run(["pull", reference, "pulled"]);
+        assert!(!run.err.contains("panicked"), "{run:#?}");
+        let pulled = bench.path("pulled");
+        if run.code == 0 {
+            let found = tree::contents(&pulled);
+            assert_eq!(
+                found,
+                tree::contents(&bench.path(directory)),
+                "a false success (I3)"
+            );
+        } else {
+            assert!(run.err.contains("error: "), "it does not say why: {run:#?}");
+        }
+        // What is there of one that failed is no success.
+        let _absent = fs::remove_dir_all(pulled);
+    }
+    let run = bench.run(["fsck"]);
+    assert!(!run.err.contains("panicked"), "{run:#?}");
+    assert!(run.code == 0 || run.err.contains("error: "), "{run:#?}");
+}
+
 /// Checks what a task that met a fault left, and that it is done when it is done again. Returns how long
 /// the first command took.
 #[track_caller]

@@ -7,7 +7,12 @@ use std::{
     sync::OnceLock,
 };
 
-use crate::support::bench::{Bench, PROGRAM};
+use tempfile::TempDir;
+
+use crate::support::{
+    bench::{Bench, PROGRAM},
+    run::Run,
+};
 
 /// What happens at a call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,6 +24,10 @@ pub(crate) enum Action {
     Tear,
     /// The call fails: an error of input and output.
     Eio,
+    /// The disk loses its power before the call; the program dies.
+    Cut,
+    /// The same, and from the beginning on it did not do what it was told to sync.
+    CutOfLiar,
     /// The disk is full from the call on, until the reserve goes.
     Full,
 }
@@ -30,6 +39,8 @@ impl Action {
             Self::Kill => "kill",
             Self::Tear => "tear",
             Self::Eio => "eio",
+            Self::Cut => "cut",
+            Self::CutOfLiar => "lie+cut",
             Self::Full => "full",
         }
     }
@@ -37,6 +48,8 @@ impl Action {
 
 /// Kinds of calls, as `tracer.c` names them.
 pub(crate) const CHANGES_AND_LOCKS: &str = "wmcslp";
+pub(crate) const CHANGES: &str = "wmcs";
+pub(crate) const SYNCS: &str = "s";
 pub(crate) const WRITES: &str = "w";
 pub(crate) const WRITES_AND_SYNCS: &str = "ws";
 pub(crate) const WHAT_NEEDS_ROOM: &str = "wm";
@@ -47,6 +60,17 @@ pub(crate) struct Fault {
     pub(crate) kinds: &'static str,
     pub(crate) at: u64,
     pub(crate) action: Action,
+}
+
+impl Fault {
+    /// Returns what lets a run be and counts its calls.
+    pub(crate) const fn none(kinds: &'static str) -> Self {
+        Self {
+            kinds,
+            at: 0,
+            action: Action::None,
+        }
+    }
 }
 
 /// What the tracer tells.
@@ -62,36 +86,75 @@ pub(crate) struct Report {
     pub(crate) call: String,
 }
 
-/// Returns the program with its arguments, to be run on the bench with a fault.
-pub(crate) fn traced<S: AsRef<str>>(bench: &Bench, fault: Fault, arguments: &[S]) -> Command {
-    let _none = fs::remove_file(report_at(bench));
-    let at = fault.at.to_string();
-    let words = [
-        bench.root().to_str().unwrap().to_owned(),
-        fault.kinds.to_owned(),
-        at,
-        fault.action.name().to_owned(),
-        report_at(bench).to_str().unwrap().to_owned(),
-        PROGRAM.to_owned(),
-    ];
-    let mut command = bench.prepare(tracer().to_str().unwrap(), words);
-    command.args(arguments.iter().map(AsRef::as_ref));
-    command
+/// A tracer, and where it tells what it saw: not on a disk that may lose its power.
+#[derive(Debug)]
+pub(crate) struct Tracer {
+    told: TempDir,
 }
 
-fn report_at(bench: &Bench) -> PathBuf {
-    bench.path("home/report")
+impl Tracer {
+    pub(crate) fn new() -> Self {
+        let told = tempfile::tempdir_in(in_memory()).unwrap();
+        Self { told }
+    }
+
+    /// Returns the program with its arguments, to be run on the bench with a fault.
+    pub(crate) fn command<S: AsRef<str>>(
+        &self,
+        bench: &Bench,
+        fault: Fault,
+        arguments: &[S],
+    ) -> Command {
+        let _none = fs::remove_file(self.place());
+        let words = [
+            bench.root().to_str().unwrap().to_owned(),
+            fault.kinds.to_owned(),
+            fault.at.to_string(),
+            fault.action.name().to_owned(),
+            self.place().to_str().unwrap().to_owned(),
+            PROGRAM.to_owned(),
+        ];
+        let mut command = bench.prepare(tracer().to_str().unwrap(), words);
+        command.args(arguments.iter().map(AsRef::as_ref));
+        command
+    }
+
+    /// Runs the program with a fault; returns what came of it, and what the tracer told.
+    pub(crate) fn run<S: AsRef<str>>(
+        &self,
+        bench: &Bench,
+        fault: Fault,
+        arguments: &[S],
+    ) -> (Run, Report) {
+        let run = Run::of(&mut self.command(bench, fault, arguments));
+        (run, self.report(fault))
+    }
+
+    /// Returns what the tracer told of a run with a fault.
+    pub(crate) fn report(&self, fault: Fault) -> Report {
+        let text = fs::read_to_string(self.place()).expect("the tracer tells");
+        let words: Vec<_> = text.trim_end().splitn(3, ' ').collect();
+        Report {
+            at: fault.at,
+            count: words[0].parse().unwrap(),
+            fired: words[1] == "1",
+            call: words[2].to_owned(),
+        }
+    }
+
+    fn place(&self) -> PathBuf {
+        self.told.path().join("told")
+    }
 }
 
-/// Returns what the tracer told of a run with a fault.
-pub(crate) fn report(bench: &Bench, fault: Fault) -> Report {
-    let text = fs::read_to_string(report_at(bench)).expect("the tracer tells");
-    let words: Vec<_> = text.trim_end().splitn(3, ' ').collect();
-    Report {
-        at: fault.at,
-        count: words[0].parse().unwrap(),
-        fired: words[1] == "1",
-        call: words[2].to_owned(),
+/// Returns a directory in memory where there is a file system in it: what a killed process has written
+/// is there as on a disk, and a sync takes no time.
+pub(crate) fn in_memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() {
+        memory
+    } else {
+        std::env::temp_dir()
     }
 }
 

@@ -16,8 +16,10 @@ use crate::{
 
 /// Returns the directory's layout, if it is a directory.
 pub(super) fn find(path: &Path) -> Result<Layout, HomeError> {
-    match std::fs::canonicalize(path) {
-        Ok(root) if root.is_dir() => Ok(Layout::new(root)),
+    // A disk that fails has the registry still.
+    let found = std::fs::canonicalize(path).and_then(|root| Ok((root.metadata()?, root)));
+    match found {
+        Ok((meta, root)) if meta.is_dir() => Ok(Layout::new(root)),
         Ok(_) => Err(HomeError::NotFound {
             path: path.to_owned(),
         }),
