@@ -14,15 +14,18 @@ mod crash {
     mod errors;
     mod goods;
     mod ground;
+    mod image;
     mod kills;
     mod oracle;
     mod power;
+    mod served;
     mod share;
     mod tally;
     mod task;
     mod tasks;
     mod told;
     mod tracer;
+    mod wire;
 
     pub(crate) use told::told;
 }

@@ -122,7 +122,7 @@ pub(crate) fn after(bench: &Bench, task: &Task, command: &[String], met: &Run) -
 
 /// Checks that a collection and a scrub find what was left half done, and leave nothing of it (I9).
 #[track_caller]
-fn leaves_nothing(bench: &Bench) {
+pub(crate) fn leaves_nothing(bench: &Bench) {
     bench.ok(["gc"]);
     let staged = tree::names(&bench.path("registry/staging"));
     assert_eq!(

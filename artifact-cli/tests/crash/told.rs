@@ -1,14 +1,15 @@
 //! What a newcomer must know of a fault after which a test failed.
 
+use std::fmt::Debug;
+
 use super::tracer::Report;
-use crate::support::run::Run;
 
 /// Says, where the test fails, at which call the fault was, what came of it, and how to see it again.
 #[derive(Debug)]
 pub(crate) struct Told(String);
 
 /// Returns what says it when the test fails before this is dropped.
-pub(crate) fn told(what: &str, report: &Report, met: &Run) -> Told {
+pub(crate) fn told(what: &str, report: &Report, met: &impl Debug) -> Told {
     let Report {
         at, fired, call, ..
     } = report;
@@ -19,7 +20,7 @@ pub(crate) fn told(what: &str, report: &Report, met: &Run) -> Told {
     };
     let test = std::thread::current().name().unwrap_or_default().to_owned();
     Told(format!(
-        "{what} met {fault}; what it said: {met:#?}\n\
+        "{what} met {fault}; what came of it: {met:#?}\n\
          again: CRASH_AT={at} cargo test --workspace --test crash -- --nocapture --exact {test}"
     ))
 }

@@ -130,6 +130,11 @@ impl Tracer {
         (run, self.report(fault))
     }
 
+    /// Says whether the fault has happened, of a run that goes on.
+    pub(crate) fn has_fired(&self) -> bool {
+        self.place().exists()
+    }
+
     /// Returns what the tracer told of a run with a fault.
     pub(crate) fn report(&self, fault: Fault) -> Report {
         let text = fs::read_to_string(self.place()).expect("the tracer tells");

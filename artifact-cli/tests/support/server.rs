@@ -36,6 +36,11 @@ impl Server {
     }
 
     pub(crate) fn of(command: &mut Command) -> Self {
+        Self::begun(command).expect("it says where it listens")
+    }
+
+    /// Starts a server that may end before it listens: then there is none.
+    pub(crate) fn begun(command: &mut Command) -> Option<Self> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -52,16 +57,19 @@ impl Server {
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut said = String::new();
         out.read_line(&mut said).unwrap();
-        let url = said.split("://").nth(1).expect("it says where it listens");
+        let Some(url) = said.split("://").nth(1) else {
+            child.wait().unwrap();
+            return None;
+        };
         let is_host = |c: char| c.is_ascii_digit() || c == '.' || c == ':';
         let host = url.split(|c| !is_host(c)).next().unwrap().to_owned();
-        Self {
+        Some(Self {
             child,
             out,
             log: Some(log),
             host,
             said,
-        }
+        })
     }
 
     /// Returns the reference of a package at this server.
