@@ -10,6 +10,7 @@
 mod support;
 
 mod crash {
+    mod crowd;
     mod disk;
     mod errors;
     mod goods;

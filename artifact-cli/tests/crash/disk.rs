@@ -61,6 +61,11 @@ impl Disk {
         Self::of_length(kind, kind.maker().1)
     }
 
+    /// Makes one of ext4 that is smaller.
+    pub(crate) fn small(length: u64) -> Self {
+        Self::of_length(Kind::Ext4, length)
+    }
+
     fn of_length(kind: Kind, length: u64) -> Self {
         let disk = Self {
             kind,

@@ -87,38 +87,47 @@ impl Image {
     /// Pushes it with its layer in three chunks, going on where an earlier push ended; notes in `pushed` what
     /// is acknowledged.
     pub(crate) fn push(&self, host: &str, tag: &str, pushed: &mut Pushed) -> Result<(), Stop> {
-        if !self.has(host, &self.layer)? {
-            self.push_layer(host, pushed)?;
-        }
-        pushed.layer = true;
-        let post = self.path(&format!("blobs/uploads/?digest={}", digest(&self.config)));
-        accept(wire::ask(host, ("POST", &post), "", &self.config)?)?;
-        pushed.config = true;
-        let kind = format!("Content-Type: {MANIFEST}\r\n");
-        let put = self.path(&format!("manifests/{tag}"));
-        accept(wire::ask(
-            host,
-            ("PUT", &put),
-            &kind,
-            self.manifest.as_bytes(),
-        )?)?;
-        pushed.manifest = true;
+        while !self.step(host, tag, pushed)? {}
         Ok(())
     }
 
-    fn push_layer(&self, host: &str, pushed: &mut Pushed) -> Result<(), Stop> {
-        let (place, mut from) = self.upload(host, pushed)?;
+    /// Takes the next step of a push; true after the last one.
+    pub(crate) fn step(&self, host: &str, tag: &str, pushed: &mut Pushed) -> Result<bool, Stop> {
+        if !pushed.layer {
+            pushed.layer = self.has(host, &self.layer)? || self.step_layer(host, pushed)?;
+        } else if !pushed.config {
+            let post = self.path(&format!("blobs/uploads/?digest={}", digest(&self.config)));
+            accept(wire::ask(host, ("POST", &post), "", &self.config)?)?;
+            pushed.config = true;
+        } else {
+            let kind = format!("Content-Type: {MANIFEST}\r\n");
+            let put = self.path(&format!("manifests/{tag}"));
+            accept(wire::ask(
+                host,
+                ("PUT", &put),
+                &kind,
+                self.manifest.as_bytes(),
+            )?)?;
+            pushed.manifest = true;
+        }
+        Ok(pushed.manifest)
+    }
+
+    /// Sends the next third of the layer; true after the last one.
+    fn step_layer(&self, host: &str, pushed: &mut Pushed) -> Result<bool, Stop> {
+        let (place, from) = self.upload(host, pushed)?;
         let third = self.layer.len() / 3 + 1;
-        while from < self.layer.len() - third / 2 {
-            let to = (from + third).min(self.layer.len());
+        if from + third < self.layer.len() {
+            let to = from + third;
             let range = format!("Content-Range: {from}-{}\r\n", to - 1);
             let patch = wire::ask(host, ("PATCH", &place), &range, &self.layer[from..to])?;
-            from = accept(patch)?.offset();
-            pushed.upload = Some((place.clone(), from));
+            let offset = accept(patch)?.offset();
+            pushed.upload = Some((place, offset));
+            return Ok(false);
         }
         let put = format!("{place}?digest={}", digest(&self.layer));
         accept(wire::ask(host, ("PUT", &put), "", &self.layer[from..])?)?;
-        Ok(())
+        Ok(true)
     }
 
     /// Goes on with the upload that there is, else begins one.

@@ -28,6 +28,8 @@ pub(crate) enum Action {
     Cut,
     /// The same, and from the beginning on it did not do what it was told to sync.
     CutOfLiar,
+    /// The program is stopped before the call.
+    Stop,
     /// The disk is full from the call on, until the reserve goes.
     Full,
 }
@@ -42,6 +44,7 @@ impl Action {
             Self::Cut => "cut",
             Self::CutOfLiar => "lie+cut",
             Self::Full => "full",
+            Self::Stop => "stop",
         }
     }
 }

@@ -17,6 +17,9 @@ use crate::{
     model::time::Lease,
 };
 
+/// The version of a record that was entered, and never again.
+const FIRST: u64 = 1;
+
 pub(crate) const PAGE: NonZeroU32 = NonZeroU32::new(1_000).expect("a thousand is not zero");
 
 impl Registry {
@@ -53,8 +56,11 @@ impl Inner {
             // Of another boot: nobody knows how old it is, so it is counted anew (F12, I17).
             Some(None) => return self.restart(record).await,
             Some(Some(0)) => {}
-            // Suspended, or being written: it stays while its time lasts or its writer lives.
-            _ if record.offset > 0 || record.at.is_none() => return Ok(false),
+            // Suspended, also before its first byte, or being written: it stays while its time lasts or its
+            // writer lives. What was recorded but once was not suspended.
+            _ if record.offset > 0 || record.at.is_none() || record.version > FIRST => {
+                return Ok(false);
+            }
             _ if self.parts.holders.is_alive(&record.holder) => return Ok(false),
             _ => {}
         }

@@ -4,9 +4,8 @@ use bytes::BytesMut;
 
 use super::{
     permit::Missing,
-    pipe::Slot,
     session::Session,
-    upload::{State, Upload, UploadOptions, UploadStatus, check_size, reopen},
+    upload::{State, Upload, UploadOptions, UploadStatus, check_size},
 };
 use crate::{
     contract::{change::Bookkeeping, policy::Action, upload_record::UploadRecord},
@@ -86,32 +85,33 @@ impl Session {
             what: format!("upload {id} cannot go on: begin it again"),
             source: Some(Box::new(source)),
         })?;
-        let (session, offset) = (self.clone(), record.offset);
-        let bytes = match record.at.take_if(|_| !record.held.is_empty()) {
-            // A sitting that was moving to the store what is held here came to nothing: its key goes
-            // to the trash when this one is recorded.
-            Some(left) => {
-                if self.inner().store().is_held(id, &left.key).await? {
-                    return Err(Error::Offset { id: *id, offset });
-                }
-                State::Held(Box::new(hasher), BytesMut::from(&record.held[..]))
-            }
-            None => match &record.at {
-                None => State::Held(Box::new(hasher), BytesMut::from(&record.held[..])),
-                Some(at) => State::Piped(Slot::new(reopen(self, &record, at, hasher).await?)),
-            },
-        };
-        let announced = None;
+        let offset = record.offset;
+        // Whoever writes it is let be, in this process and in others.
+        if let Some(at) = &record.at
+            && self.inner().store().is_held(id, &at.key).await?
+        {
+            return Err(Error::Offset { id: *id, offset });
+        }
+        // Where all is held here, a sitting that was moving it to the store came to nothing: its key goes to
+        // the trash when this one is recorded.
+        let _left = record.at.take_if(|_| record.held.len() as u64 == offset);
+        let at = record.at.clone();
+        let held = BytesMut::from(&record.held[..]);
         let mut upload = Upload {
-            session,
+            session: self.clone(),
             record,
             recorded: true,
-            announced,
+            announced: None,
             rooms,
-            bytes,
+            bytes: State::Held(Box::new(hasher.clone()), held),
             offset,
         };
+        // First: to open it again cuts it to the offset that was read, and an older sitting that was about
+        // to record more than that must find out that it is over.
         upload.take_over().await?;
+        if let Some(at) = at {
+            upload.go_on(&at, hasher).await?;
+        }
         Ok(upload)
     }
 

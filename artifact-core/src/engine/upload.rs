@@ -326,20 +326,25 @@ impl Upload {
     /// Says in the record that this process writes it now.
     pub(crate) async fn take_over(&mut self) -> Result<(), Error> {
         self.record.holder = self.session.inner().parts.holder.clone();
-        if let State::Piped(slot) = &self.bytes {
-            let pipe = slot.take().await?.ok_or_else(|| self.ended())?;
-            if let Some(at) = &mut self.record.at {
-                at.key = pipe.writer.key().clone();
-            }
-            slot.put_back(pipe);
-            let slot = Arc::downgrade(slot);
-            self.session
-                .inner()
-                .writing
-                .lock()
-                .insert(self.record.id, slot);
-        }
         self.note_record().await
+    }
+
+    /// Goes on with what is in the store. Where that is under a new key now, the record says so.
+    pub(crate) async fn go_on(&mut self, at: &Suspended, hasher: Hasher) -> Result<(), Error> {
+        let pipe = reopen(&self.session, &self.record, at, hasher).await?;
+        if pipe.writer.key() != &at.key {
+            let (key, state) = (pipe.writer.key().clone(), at.state.clone());
+            self.record.at = Some(Suspended::new(key, at.offset, state));
+            self.note_record().await?;
+        }
+        let slot = Slot::new(pipe);
+        self.session
+            .inner()
+            .writing
+            .lock()
+            .insert(self.record.id, Arc::downgrade(&slot));
+        self.bytes = State::Piped(slot);
+        Ok(())
     }
 
     /// Enters the record into the index, or replaces the one that is there.
