@@ -21,6 +21,7 @@ mod crash {
     mod power;
     mod served;
     mod share;
+    mod stopped;
     mod tally;
     mod task;
     mod tasks;

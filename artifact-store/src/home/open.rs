@@ -203,7 +203,12 @@ async fn open_parts(
         known.map_err(&failed)?;
     }
     if head > journaled {
-        fill_journal(&index, options).await.map_err(&failed)?;
+        match fill_journal(&index, options).await {
+            // Somebody is stopped between a commit and the journal. Whoever appends next fills it, and who
+            // only reads need not wait for that (F14).
+            Err(IndexError::Busy) => {}
+            filled => filled.map_err(&failed)?,
+        }
     }
     let store = open_store(layout, manifesto, options, false)?;
     let writing = writing(layout, manifesto, options, journal).await?;
