@@ -10,9 +10,12 @@
 mod support;
 
 mod crash {
+    mod beside;
+    mod clocks;
     mod crowd;
     mod disk;
     mod errors;
+    mod full;
     mod goods;
     mod ground;
     mod image;
