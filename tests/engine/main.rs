@@ -5,6 +5,7 @@
 )]
 
 mod disk;
+mod meanwhile;
 mod memory;
 mod rot;
 mod support;

@@ -172,6 +172,9 @@ impl Report for Checked {
         for digest in &s.corrupt {
             text.push_str(&format!("  {digest} is corrupt\n"));
         }
+        for part in &s.unreadable {
+            text.push_str(&format!("  {part}\n"));
+        }
         text
     }
 }
@@ -238,6 +241,12 @@ fn verdict(checked: &Checked) -> Result<(), Failure> {
         return Err(Failure::new(ErrorKind::Corrupt, what)
             .at(checked.path.display())
             .remedy("push them again, or copy them from another registry: then they are whole"));
+    }
+    if !checked.scrubbed.unreadable.is_empty() {
+        let what = "a part of the store cannot be read: what nobody knows of stays there";
+        return Err(Failure::new(ErrorKind::Corrupt, what)
+            .at(checked.path.display())
+            .remedy("what is whole of it is read and served; push the rest again"));
     }
     if !checked.journal.is_empty() {
         return Err(Failure::new(ErrorKind::Corrupt, "the journal is damaged")

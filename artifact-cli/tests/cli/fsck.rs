@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use crate::support::{bench::Bench, run::fields, server::Server, tree};
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "blobs",
     "bytes",
     "corrupt",
@@ -14,6 +14,7 @@ const FIELDS: [&str; 9] = [
     "leakedBytes",
     "manifests",
     "path",
+    "unreadable",
 ];
 
 /// Returns the file of the one blob that has a file of its own.
@@ -22,6 +23,37 @@ fn large(bench: &Bench) -> PathBuf {
     let all = tree::contents(&blobs);
     let found = all.iter().find(|(_, (_, bytes))| bytes.len() > 1_000_000);
     blobs.join(found.expect("there is one").0)
+}
+
+/// I22: a segment whose header has rotten is told of by name, and all else is checked and freed; what is whole in it
+/// is served.
+#[test]
+fn i22_a_rotten_segment_hides_no_other() {
+    let bench = Bench::stocked();
+    let segments = bench.path("registry/segments");
+    let [segment] = &*tree::names(&segments) else {
+        panic!("one segment")
+    };
+    let mut bytes = fs::read(segments.join(segment)).unwrap();
+    bytes[..8].fill(0xff);
+    fs::write(segments.join(segment), bytes).unwrap();
+    let stray = format!("registry/blobs/00/00{}", "5a".repeat(15));
+    fs::write(bench.path(&stray), "nobody's").unwrap();
+    let run = bench.run(["fsck", "--all", "--json"]);
+    assert_eq!(run.code, 6, "{run:#?}");
+    let found = run.document();
+    let told = found["unreadable"][0].as_str().unwrap();
+    assert!(told.contains(segment), "{told}");
+    assert_eq!(
+        (&found["leaked"], &found["corrupt"]),
+        (&1.into(), &serde_json::json!([]))
+    );
+    bench.ok(["gc"]);
+    assert!(!bench.path(&stray).exists(), "it is freed all the same");
+    bench.holds_the_tree("team/build:1");
+    fs::write(bench.path("build/more"), vec![9; 50_000]).unwrap();
+    bench.ok(["push", "build", "team/build:2"]);
+    bench.holds_the_tree("team/build:2");
 }
 
 /// What is damaged in the journal, the doctor finds, and fsck writes anew from the index.

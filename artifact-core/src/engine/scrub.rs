@@ -1,6 +1,6 @@
 //! The scrub: every byte is hashed, what is wrong is quarantined, what nobody knows of is freed.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{error::Error as _, num::NonZeroU32, sync::Arc};
 
 use futures::StreamExt as _;
 use serde::Serialize;
@@ -17,9 +17,13 @@ use crate::{
     error::{Error, What},
     model::{
         digest::Digest,
+        id::UploadId,
         name::{PackageRef, Scope},
     },
 };
+
+/// The upload of a key of which only the key is known. No two uploads have one key.
+const NOBODY: UploadId = UploadId::from_random([0; 16]);
 
 /// How to scrub.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,6 +71,8 @@ pub struct Scrubbed {
     pub leaked: u64,
     /// Their bytes.
     pub leaked_bytes: u64,
+    /// What of the store could not be read, and why: what nobody knows of may be there.
+    pub unreadable: Vec<String>,
 }
 
 impl Session {
@@ -211,7 +217,8 @@ impl Inner {
             }
         };
         match outcome {
-            Ok(()) => Ok(()),
+            // It may have been collected, or stored anew, since its row was read.
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(Error::Corrupt { digest }) => {
                 found.corrupt.push(digest);
                 Ok(())
@@ -229,7 +236,15 @@ impl Inner {
     async fn scrub_store(&self, options: ScrubOptions, found: &mut Scrubbed) -> Result<(), Error> {
         let mut entries = self.store().list();
         while let Some(entry) = entries.next().await {
-            let entry = entry?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                // A part that cannot be read says nothing of the others (I22).
+                Err(error @ (StoreError::Backend { .. } | StoreError::Corrupt { .. })) => {
+                    found.unreadable.push(in_words(&error));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             if self.index().key_owner(&entry.key).await?.is_some() {
                 continue;
             }
@@ -241,17 +256,47 @@ impl Inner {
         Ok(())
     }
 
+    /// Frees bytes that nobody names.
     async fn free_leak(&self, entry: &BlobEntry) -> Result<bool, Error> {
+        let keys = vec![entry.key.clone()];
         if !entry.staged {
-            self.index()
-                .note(Bookkeeping::Trash(vec![entry.key.clone()]))
-                .await?;
+            self.index().note(Bookkeeping::Trash(keys)).await?;
             return Ok(true);
         }
-        match self.store().delete(&entry.key).await {
-            Ok(()) => Ok(true),
-            Err(StoreError::Held { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
+        // Whoever is writing it may not have recorded it yet, and records it before letting go of it.
+        if self.store().is_held(&NOBODY, &entry.key).await? {
+            return Ok(false);
         }
+        // An upload may have been recorded and suspended since it was asked whose the key is. The index
+        // takes it only while nobody names it, and then nobody can.
+        if self
+            .index()
+            .note(Bookkeeping::Trash(keys.clone()))
+            .await?
+            .rows
+            == 0
+        {
+            return Ok(false);
+        }
+        let freed = match self.store().delete(&entry.key).await {
+            Ok(()) => true,
+            Err(StoreError::Held { .. }) => false,
+            // What is in the trash, the collector frees.
+            Err(error) => return Err(error.into()),
+        };
+        self.index().note(Bookkeeping::Untrash(keys)).await?;
+        Ok(freed)
     }
+}
+
+/// Returns an error with its causes.
+fn in_words(error: &StoreError) -> String {
+    let mut words = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        words.push_str(": ");
+        words.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    words
 }

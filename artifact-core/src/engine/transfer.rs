@@ -5,7 +5,7 @@ use std::{fmt, path::Path, pin::Pin, sync::Arc, task::Context, task::Poll};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 
-use super::{permit::Missing, session::Session};
+use super::{commit::TRIES, permit::Missing, session::Session};
 use crate::{
     contract::{
         blob_store::{ByteRange, LocalBlob, Way},
@@ -139,7 +139,7 @@ impl Session {
         digest: &Digest,
         range: BlobRange,
     ) -> Result<BlobBody, Error> {
-        let (blob, always) = self.readable_blob(at, package, digest).await?;
+        let (blob, trusted) = self.sound_blob(at, package, digest).await?;
         let (offset, length) = range.resolve(blob.size)?;
         let (digest, size) = (blob.digest, blob.size);
         let bytes = match &blob.location {
@@ -148,7 +148,6 @@ impl Session {
                 stream::iter([Ok(slice(bytes, offset, length))]).boxed()
             }
             Location::Key(key) => {
-                let trusted = self.inner().is_trusted(&blob, key, always).await?;
                 if !trusted && length == size {
                     self.inner()
                         .stream_hashed(digest, key.clone())
@@ -183,11 +182,11 @@ impl Session {
         package: &PackageRef,
         digest: &Digest,
     ) -> Result<Option<LocalBlob>, Error> {
-        let (blob, always) = self.readable_blob(at, package, digest).await?;
+        let (blob, trusted) = self.sound_blob(at, package, digest).await?;
         let Location::Key(key) = &blob.location else {
             return Ok(None);
         };
-        let key = self.sound_key(&blob, key, always).await?;
+        let key = self.sound_key(&blob, key, trusted).await?;
         let store = Arc::clone(&self.inner().parts.store);
         let open = move || store.local().map(|local| local.open(&key)).transpose();
         let opened = self
@@ -217,11 +216,11 @@ impl Session {
         let unsupported = || Error::Unsupported {
             what: format!("{digest} is in no file of its own here: read it instead"),
         };
-        let (blob, always) = self.readable_blob(at, package, digest).await?;
+        let (blob, trusted) = self.sound_blob(at, package, digest).await?;
         let Location::Key(key) = &blob.location else {
             return Err(unsupported());
         };
-        let key = self.sound_key(&blob, key, always).await?;
+        let key = self.sound_key(&blob, key, trusted).await?;
         let store = Arc::clone(&self.inner().parts.store);
         let (target, ways) = (target.to_owned(), ways.to_owned());
         let work = move || {
@@ -244,12 +243,33 @@ impl Session {
         &self,
         blob: &BlobRecord,
         key: &BlobKey,
-        always: bool,
+        trusted: bool,
     ) -> Result<BlobKey, Error> {
-        if !self.inner().is_trusted(blob, key, always).await? {
+        if !trusted {
             self.inner().hash_whole(blob.digest, key).await?;
         }
         Ok(key.clone())
+    }
+
+    /// Returns a blob that this principal may read, and whether its bytes may be given away unhashed.
+    async fn sound_blob(
+        &self,
+        at: AsOf,
+        package: &PackageRef,
+        digest: &Digest,
+    ) -> Result<(BlobRecord, bool), Error> {
+        let mut tries = TRIES;
+        loop {
+            let (blob, always) = self.readable_blob(at, package, digest).await?;
+            let Location::Key(key) = &blob.location else {
+                return Ok((blob, true));
+            };
+            match self.inner().is_trusted(&blob, key, always).await {
+                // It was collected, or stored anew, since its row was read: then that says so.
+                Err(Error::NotFound { .. }) if tries > 1 => tries -= 1,
+                trusted => return trusted.map(|trusted| (blob, trusted)),
+            }
+        }
     }
 
     /// Returns a blob that this principal may read, and whether each read of it is hashed.

@@ -13,7 +13,7 @@ use crate::{
         record::BlobRecord,
         store_error::StoreError,
     },
-    error::Error,
+    error::{Error, What},
     model::{digest::Digest, hasher::Hasher, id::BlobKey, time::Timestamp},
 };
 
@@ -22,6 +22,7 @@ impl Inner {
     ///
     /// # Errors
     /// [`Error::Corrupt`] when the bytes are gone or are not as many; they are then quarantined.
+    /// [`Error::NotFound`] when they are no blob's any more.
     pub(crate) async fn is_trusted(
         &self,
         blob: &BlobRecord,
@@ -35,12 +36,7 @@ impl Inner {
         }
         let stat = match self.store().stat(key).await? {
             Some(stat) if stat.size == blob.size => stat,
-            _ => {
-                self.quarantine(&blob.digest, key).await;
-                return Err(Error::Corrupt {
-                    digest: blob.digest,
-                });
-            }
+            _ => return Err(self.refuse(blob.digest, key).await),
         };
         let interval = millis(self.parts.limits.scrub_interval);
         if always {
@@ -85,21 +81,24 @@ impl Inner {
         drop(self.index().note(note).await);
     }
 
-    /// Marks a blob whose bytes are wrong, so that no read of it succeeds until it is repaired (I22).
-    pub(crate) async fn quarantine(&self, digest: &Digest, key: &BlobKey) {
+    /// Marks a blob whose bytes are wrong, so that no read of it succeeds until it is repaired (I22), and
+    /// returns how the read fails. Bytes that no row has any more were collected, or are elsewhere now, since
+    /// the row was read: there is nothing wrong with that.
+    async fn refuse(&self, digest: Digest, key: &BlobKey) -> Error {
         self.trust.lock().hashed.remove(key);
-        // Where it cannot be recorded, the next reader finds out again.
-        drop(
-            self.index()
-                .note(Bookkeeping::Quarantine(*digest, key.clone()))
-                .await,
-        );
+        let note = Bookkeeping::Quarantine(digest, key.clone());
+        match self.index().note(note).await {
+            Ok(noted) if noted.rows == 0 => Error::not_found(What::Blob, digest),
+            // Where it cannot be recorded, the next reader finds out again.
+            _ => Error::Corrupt { digest },
+        }
     }
 
     /// Hashes a blob whole, and records the outcome.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when the bytes are not the blob's.
+    /// [`Error::Corrupt`] when the bytes are not the blob's, [`Error::NotFound`] when they are no blob's any
+    /// more.
     pub(crate) async fn hash_whole(
         self: &Arc<Self>,
         digest: Digest,
@@ -125,8 +124,7 @@ impl Inner {
             self.trust(digest, key, stamp).await;
             return Ok(());
         }
-        self.quarantine(&digest, key).await;
-        Err(Error::Corrupt { digest })
+        Err(self.refuse(digest, key).await)
     }
 
     /// Opens a blob's bytes; that they are gone, or fewer than they were, is corruption.
@@ -141,8 +139,7 @@ impl Inner {
         if let Some(reader) = reader.filter(whole) {
             return Ok(exact(self.store().info().name, reader));
         }
-        self.quarantine(&digest, key).await;
-        Err(Error::Corrupt { digest })
+        Err(self.refuse(digest, key).await)
     }
 
     /// Streams a whole blob while it is hashed. Its last frame is kept back until the digest is
