@@ -207,6 +207,29 @@ impl std::fmt::Display for What {
     }
 }
 
+/// Returns what an error says, with all that caused it, in one line: for logs, and for people who get no
+/// chain.
+///
+/// ```
+/// let cause = std::io::Error::other("the disk is gone");
+/// let error = artifact_core::StoreError::Backend {
+///     backend: "fs",
+///     operation: "a read",
+///     source: cause.into(),
+/// };
+/// assert_eq!(artifact_core::story(&error), "fs: a read failed: the disk is gone");
+/// ```
+pub fn story(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
 impl Error {
     /// Returns the error for something that is not there, or not to be seen.
     pub fn not_found(what: What, name: impl std::fmt::Display) -> Self {

@@ -52,7 +52,7 @@ pub use engine::{
     transfer::{BlobBody, BlobRange},
     upload::{BlobInfo, Upload, UploadOptions, UploadStatus},
 };
-pub use error::{Error, What};
+pub use error::{Error, What, story};
 pub use model::{
     descriptor::{Annotations, Descriptor, Platform},
     digest::{Algorithm, Digest, DigestError},

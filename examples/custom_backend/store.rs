@@ -221,7 +221,7 @@ impl BlobStore for FileStore {
         Ok(Some(self.writer(*id, at.key, file, at.offset)))
     }
 
-    async fn is_held(&self, _id: &UploadId, key: &BlobKey) -> Result<bool, StoreError> {
+    async fn is_held(&self, key: &BlobKey) -> Result<bool, StoreError> {
         match self.place.hold(key) {
             Err(StoreError::Held { .. }) => Ok(true),
             other => other.map(|_| false),

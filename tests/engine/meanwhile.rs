@@ -68,9 +68,9 @@ impl BlobStore for Meanwhile {
     ) -> Result<Option<Box<dyn BlobWriter>>, StoreError> {
         self.inner.resume(id, at).await
     }
-    async fn is_held(&self, id: &UploadId, key: &BlobKey) -> Result<bool, StoreError> {
+    async fn is_held(&self, key: &BlobKey) -> Result<bool, StoreError> {
         self.happen().await;
-        self.inner.is_held(id, key).await
+        self.inner.is_held(key).await
     }
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {
         self.happen().await;

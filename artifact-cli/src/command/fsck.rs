@@ -246,7 +246,7 @@ fn verdict(checked: &Checked) -> Result<(), Failure> {
         let what = "a part of the store cannot be read: what nobody knows of stays there";
         return Err(Failure::new(ErrorKind::Corrupt, what)
             .at(checked.path.display())
-            .remedy("what is whole of it is read and served; push the rest again"));
+            .remedy("run it again, for some of it can be mended; and look at the disk's health"));
     }
     if !checked.journal.is_empty() {
         return Err(Failure::new(ErrorKind::Corrupt, "the journal is damaged")

@@ -54,6 +54,8 @@ fn i22_a_rotten_segment_hides_no_other() {
     fs::write(bench.path("build/more"), vec![9; 50_000]).unwrap();
     bench.ok(["push", "build", "team/build:2"]);
     bench.holds_the_tree("team/build:2");
+    // The header says nothing that is not known, and was written anew.
+    bench.ok(["fsck", "--all"]);
 }
 
 /// What is damaged in the journal, the doctor finds, and fsck writes anew from the index.

@@ -84,11 +84,11 @@ pub trait BlobStore: fmt::Debug + Send + Sync + 'static {
         at: Suspended,
     ) -> Result<Option<Box<dyn BlobWriter>>, StoreError>;
 
-    /// Says whether a live writer, of this or another process, holds the upload.
+    /// Says whether a live writer, of this or another process, holds the upload that has staged the key.
     ///
     /// # Errors
     /// Where the store fails.
-    async fn is_held(&self, id: &UploadId, key: &BlobKey) -> Result<bool, StoreError>;
+    async fn is_held(&self, key: &BlobKey) -> Result<bool, StoreError>;
 
     /// Deletes the blob, or what an upload has staged for it.
     ///

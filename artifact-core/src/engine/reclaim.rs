@@ -65,7 +65,7 @@ impl Inner {
             _ => {}
         }
         if let Some(at) = &record.at
-            && self.store().is_held(&record.id, &at.key).await?
+            && self.store().is_held(&at.key).await?
         {
             return Ok(false);
         }

@@ -1,6 +1,6 @@
 //! The scrub: every byte is hashed, what is wrong is quarantined, what nobody knows of is freed.
 
-use std::{error::Error as _, num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc};
 
 use futures::StreamExt as _;
 use serde::Serialize;
@@ -14,16 +14,12 @@ use crate::{
         record::{AsOf, BlobRecord, Page},
         store_error::StoreError,
     },
-    error::{Error, What},
+    error::{Error, What, story},
     model::{
         digest::Digest,
-        id::UploadId,
         name::{PackageRef, Scope},
     },
 };
-
-/// The upload of a key of which only the key is known. No two uploads have one key.
-const NOBODY: UploadId = UploadId::from_random([0; 16]);
 
 /// How to scrub.
 #[derive(Clone, Copy, Debug, Default)]
@@ -240,7 +236,7 @@ impl Inner {
                 Ok(entry) => entry,
                 // A part that cannot be read says nothing of the others (I22).
                 Err(error @ (StoreError::Backend { .. } | StoreError::Corrupt { .. })) => {
-                    found.unreadable.push(in_words(&error));
+                    found.unreadable.push(story(&error));
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -264,7 +260,7 @@ impl Inner {
             return Ok(true);
         }
         // Whoever is writing it may not have recorded it yet, and records it before letting go of it.
-        if self.store().is_held(&NOBODY, &entry.key).await? {
+        if self.store().is_held(&entry.key).await? {
             return Ok(false);
         }
         // An upload may have been recorded and suspended since it was asked whose the key is. The index
@@ -287,16 +283,4 @@ impl Inner {
         self.index().note(Bookkeeping::Untrash(keys)).await?;
         Ok(freed)
     }
-}
-
-/// Returns an error with its causes.
-fn in_words(error: &StoreError) -> String {
-    let mut words = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        words.push_str(": ");
-        words.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    words
 }

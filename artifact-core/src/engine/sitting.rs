@@ -88,7 +88,7 @@ impl Session {
         let offset = record.offset;
         // Whoever writes it is let be, in this process and in others.
         if let Some(at) = &record.at
-            && self.inner().store().is_held(id, &at.key).await?
+            && self.inner().store().is_held(&at.key).await?
         {
             return Err(Error::Offset { id: *id, offset });
         }

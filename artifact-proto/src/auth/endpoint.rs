@@ -197,7 +197,7 @@ pub(crate) fn crowded() -> Refusal {
 fn failed(error: &Error, arrival: &Arrival) -> Refusal {
     let refusal = Refusal::of(error, Noun::Catalog);
     if refusal.is_failure() {
-        let story = crate::oci::error::story(error);
+        let story = artifact_core::story(error);
         tracing::error!(request = %arrival.id, error = %story, "a token could not be given");
     }
     refusal

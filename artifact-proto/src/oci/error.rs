@@ -1,8 +1,6 @@
 //! Refusals: what the protocol answers when something cannot be done.
 
-use std::fmt::Write as _;
-
-use artifact_core::{Error, ErrorKind, What};
+use artifact_core::{Error, ErrorKind, What, story};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
@@ -272,17 +270,6 @@ impl From<&QueryError> for Refusal {
         };
         Self::new(status, code, story(error))
     }
-}
-
-/// Returns what an error says, with what caused it.
-pub(crate) fn story(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let _infallible = write!(text, ": {error}");
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use artifact_core::{
     Action, Algorithm, AsOf, Error, FoundManifest, MANIFEST_MAX, Manifest, ManifestRef, MediaType,
-    OciName, PackageRef, PutManifest, SpawnExt as _, Tag,
+    OciName, PackageRef, PutManifest, SpawnExt as _, Tag, story,
 };
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -20,7 +20,7 @@ use super::{
     call::{Call, Failure, about},
     code::{Code, Noun},
     condition::{ConditionError, has_condition, is_known, on_change},
-    error::{Refusal, story},
+    error::Refusal,
     query,
     reply::{SUBJECT, TAG, created, describe, empty, header, manifest_path},
 };

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use artifact_core::{Action, BoxError, Error, ErrorKind, OciName, Principal, Target, What};
+use artifact_core::{Action, BoxError, Error, ErrorKind, OciName, Principal, Target, What, story};
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode,
@@ -24,7 +24,7 @@ use super::{
     catalog,
     code::{Code, Noun},
     endpoint::{Endpoint, Need},
-    error::{Refusal, story},
+    error::Refusal,
     manifest,
     receive::Receiving,
     referrers, reply,

@@ -296,7 +296,7 @@ async fn given_up(upload: Upload, error: Error) -> Failure {
         return Failure::Core(error, Noun::Upload);
     }
     if let Err(aborted) = upload.abort().await {
-        tracing::warn!(error = %super::error::story(&aborted), "an upload could not be thrown away");
+        tracing::warn!(error = %artifact_core::story(&aborted), "an upload could not be thrown away");
     }
     Failure::Core(error, Noun::Upload)
 }

@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use artifact_core::{BoxError, Error, Mode, Principal, Registry, RequestContext};
+use artifact_core::{BoxError, Error, Mode, Principal, Registry, RequestContext, story};
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -26,11 +26,7 @@ use crate::{
     body::{Body, RequestBody, boxed},
     headers::{Handled, seal},
     metrics::Metrics,
-    oci::{
-        OciService,
-        code::Code,
-        error::{Refusal, story},
-    },
+    oci::{OciService, code::Code, error::Refusal},
     pool::TransferPool,
 };
 

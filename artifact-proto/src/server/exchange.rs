@@ -275,7 +275,7 @@ impl HttpBody for Tracked {
             }
             Some(Err(error)) => {
                 let id = &this.exchange.arrival.id;
-                tracing::error!(request = %id, error = %crate::oci::error::story(&**error), "an answer broke off");
+                tracing::error!(request = %id, error = %artifact_core::story(&**error), "an answer broke off");
             }
             None => {}
         }

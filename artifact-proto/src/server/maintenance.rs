@@ -4,12 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use artifact_core::{
     CollectOptions, Error, ErrorKind, Principal, Registry, RequestContext, ScrubOptions, Session,
+    story,
 };
 
-use crate::{
-    metrics::{Metrics, Task},
-    oci::error::story,
-};
+use crate::metrics::{Metrics, Task};
 
 /// How often a served registry looks after itself.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +76,9 @@ async fn scrub(session: &Session, metrics: &Metrics) {
             metrics.corrupt(scrubbed.corrupt.len());
             for digest in &scrubbed.corrupt {
                 tracing::error!(%digest, "stored bytes are corrupt");
+            }
+            for what in &scrubbed.unreadable {
+                tracing::error!(what, "a part of the store cannot be read");
             }
             tracing::info!(
                 blobs = scrubbed.blobs,

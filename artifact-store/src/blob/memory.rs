@@ -180,7 +180,7 @@ impl BlobStore for MemoryBlobStore {
         Ok(Some(self.writer(*id, at.key, at.offset)))
     }
 
-    async fn is_held(&self, _id: &UploadId, key: &BlobKey) -> Result<bool, StoreError> {
+    async fn is_held(&self, key: &BlobKey) -> Result<bool, StoreError> {
         let all = self.all.lock();
         Ok(all.staged.get(key).is_some_and(|staged| staged.held))
     }

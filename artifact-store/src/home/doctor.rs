@@ -2,7 +2,7 @@
 
 use std::{fmt, fs, path::Path, sync::Arc};
 
-use artifact_core::{ErrorKind, ManifestIndex as _, Revision};
+use artifact_core::{ErrorKind, ManifestIndex as _, Revision, story};
 
 use super::{
     check,
@@ -88,7 +88,7 @@ impl Finding {
 
     /// Returns the finding that an error is.
     fn failed(subject: &'static str, error: &HomeError) -> Self {
-        Self::bad(subject, told(error), remedy(error))
+        Self::bad(subject, story(error), remedy(error))
     }
 }
 
@@ -435,15 +435,4 @@ fn remedy(error: &HomeError) -> &'static str {
         // The others say it themselves.
         _ => "do what it says",
     }
-}
-
-/// Returns an error with what caused it, in one line.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

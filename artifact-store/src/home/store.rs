@@ -78,8 +78,8 @@ impl BlobStore for HomeStore {
         self.parts.store.resume(id, at).await
     }
 
-    async fn is_held(&self, id: &UploadId, key: &BlobKey) -> Result<bool, StoreError> {
-        self.parts.store.is_held(id, key).await
+    async fn is_held(&self, key: &BlobKey) -> Result<bool, StoreError> {
+        self.parts.store.is_held(key).await
     }
 
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {

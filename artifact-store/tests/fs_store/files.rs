@@ -73,10 +73,10 @@ async fn two_stores_share_an_upload_by_turns() {
     let mut writer = begin(&one, LARGE).await;
     let key = writer.key().clone();
     writer.write(bytes.slice(..100_000)).await.unwrap();
-    assert!(two.is_held(&ID, &key).await.unwrap());
+    assert!(two.is_held(&key).await.unwrap());
     assert_held(two.delete(&key).await);
     let at = writer.suspend().await.unwrap();
-    assert!(!two.is_held(&ID, &key).await.unwrap());
+    assert!(!two.is_held(&key).await.unwrap());
     let mut writer = two.resume(&ID, at.clone()).await.unwrap().unwrap();
     assert_held(one.resume(&ID, at.clone()).await);
     assert_held(one.delete(&key).await);
@@ -101,7 +101,7 @@ async fn a_dropped_writer_leaves_only_what_was_suspended() {
     writer.write(bytes.clone()).await.unwrap();
     drop(writer);
     // It answers when the dropped writer's last work has ended.
-    assert!(!store.is_held(&ID, &key).await.unwrap());
+    assert!(!store.is_held(&key).await.unwrap());
     assert!(place.names("staging").is_empty());
 
     let mut writer = begin(&store, LARGE).await;
@@ -110,7 +110,7 @@ async fn a_dropped_writer_leaves_only_what_was_suspended() {
     let mut writer = store.resume(&ID, at.clone()).await.unwrap().unwrap();
     writer.write(bytes.slice(100_000..LARGE - 1)).await.unwrap();
     drop(writer);
-    assert!(!store.is_held(&ID, &at.key).await.unwrap());
+    assert!(!store.is_held(&at.key).await.unwrap());
     assert_eq!(place.names("staging").len(), 1);
     let mut writer = store.resume(&ID, at.clone()).await.unwrap().unwrap();
     let staged = place

@@ -114,7 +114,7 @@ async fn f1_a_killed_process_leaves_what_it_acknowledged() {
     let begun: [BlobKey; 2] = [(); 2].map(|()| other.hear().unwrap().parse().unwrap());
     assert_eq!(other.hear().unwrap(), "ready");
     for key in &begun {
-        assert!(store.is_held(&ID, key).await.unwrap(), "{key}");
+        assert!(store.is_held(key).await.unwrap(), "{key}");
         assert_held(store.delete(key).await);
         assert!(store.stat(key).await.unwrap().is_none());
     }
@@ -123,7 +123,7 @@ async fn f1_a_killed_process_leaves_what_it_acknowledged() {
     drop(other);
 
     for key in &begun {
-        assert!(!store.is_held(&ID, key).await.unwrap(), "{key}");
+        assert!(!store.is_held(key).await.unwrap(), "{key}");
         assert!(store.stat(key).await.unwrap().is_none());
     }
     for (key, (seed, size)) in committed.iter().zip([(0, 5000), (1, 1 << 20), (2, LARGE)]) {

@@ -106,7 +106,7 @@ async fn a_blob_that_outgrows_its_slot_keeps_its_key() {
         assert_eq!((writer.key(), writer.offset()), (&key, 2 << 20));
         let back = collect(writer.read_back().await.unwrap()).await.unwrap();
         assert!(back == bytes, "{announced} {first}");
-        assert!(two.is_held(&ID, &key).await.unwrap());
+        assert!(two.is_held(&key).await.unwrap());
         assert_held(two.delete(&key).await);
         let at = writer.suspend().await.unwrap();
         let listed = list(&two).await;
@@ -129,7 +129,7 @@ async fn a_blob_that_outgrows_its_slot_keeps_its_key() {
     let key = writer.key().clone();
     writer.write(bytes.clone()).await.unwrap();
     drop(writer);
-    assert!(!one.is_held(&ID, &key).await.unwrap());
+    assert!(!one.is_held(&key).await.unwrap());
     assert!(list(&one).await.is_empty());
 }
 
@@ -177,10 +177,10 @@ async fn a_suspended_slot_goes_on_elsewhere() {
     let writer = two.resume(&ID, at.clone()).await.unwrap().unwrap();
     let elsewhere = writer.key().clone();
     assert!(elsewhere.as_str().starts_with("blobs/"));
-    assert!(one.is_held(&ID, &at.key).await.unwrap());
+    assert!(one.is_held(&at.key).await.unwrap());
     assert_held(one.resume(&ID, at.clone()).await);
     drop(writer);
-    assert!(!two.is_held(&ID, &at.key).await.unwrap());
+    assert!(!two.is_held(&at.key).await.unwrap());
     // Who was told the new key may have recorded it: it goes on from there, too (BS-4).
     let there = Suspended::new(elsewhere.clone(), at.offset, Bytes::new());
     drop(two.resume(&ID, there).await.unwrap().unwrap());

@@ -133,8 +133,8 @@ impl BlobStore for FaultStore {
         Ok(inner.map(|inner| Box::new(FaultWriter { inner, faults }) as Box<dyn BlobWriter>))
     }
 
-    async fn is_held(&self, id: &UploadId, key: &BlobKey) -> Result<bool, StoreError> {
-        through(&self.faults, "is held", self.inner.is_held(id, key)).await
+    async fn is_held(&self, key: &BlobKey) -> Result<bool, StoreError> {
+        through(&self.faults, "is held", self.inner.is_held(key)).await
     }
 
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {

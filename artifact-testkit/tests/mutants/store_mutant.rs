@@ -182,11 +182,11 @@ impl BlobStore for Mutant {
         })))
     }
 
-    async fn is_held(&self, id: &UploadId, key: &BlobKey) -> Result<bool, StoreError> {
+    async fn is_held(&self, key: &BlobKey) -> Result<bool, StoreError> {
         if self.is(Mutation::HoldsNothing) {
             return Ok(false);
         }
-        self.inner.is_held(id, &self.inner_key(key)).await
+        self.inner.is_held(&self.inner_key(key)).await
     }
 
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {

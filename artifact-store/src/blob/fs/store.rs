@@ -264,7 +264,7 @@ impl BlobStore for FsBlobStore {
         }
     }
 
-    async fn is_held(&self, _id: &UploadId, key: &BlobKey) -> Result<bool, StoreError> {
+    async fn is_held(&self, key: &BlobKey) -> Result<bool, StoreError> {
         let Some(place) = Place::of(key) else {
             return Ok(false);
         };

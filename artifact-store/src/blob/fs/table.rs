@@ -223,6 +223,28 @@ pub(super) fn is_unsynced(file: &dyn VfsFile, id: SegmentId) -> Result<bool, Vfs
     Ok(is_cut && !synced && !table.damaged)
 }
 
+/// Writes a damaged header anew, where the rows are those of a segment of this id: it says nothing else.
+/// Returns whether it is whole now. A whole header of another format stays as it is (I25).
+pub(super) fn mend_header(file: &dyn VfsFile, id: SegmentId) -> Result<bool, VfsError> {
+    let mut found = [0; HEADER];
+    read_full(file, &mut found, 0)?;
+    let told = found.get(..36).unwrap_or_default();
+    let is_other = crc32fast::hash(told) == u32_at_end(&found);
+    let table = Table::read(file, id)?;
+    if is_other || table.damaged || table.is_dead() {
+        return Ok(false);
+    }
+    write_header(file, id)?;
+    file.sync_data()?;
+    Ok(true)
+}
+
+fn u32_at_end(header: &[u8; HEADER]) -> u32 {
+    header
+        .last_chunk()
+        .map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
 fn header(id: SegmentId) -> Vec<u8> {
     let mut header = [&MAGIC[..], id.as_bytes()].concat();
     header.extend(crc32fast::hash(&header).to_le_bytes());

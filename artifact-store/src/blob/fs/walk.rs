@@ -16,7 +16,7 @@ use super::{
     recover::recover,
     shared::{Shared, still_there},
     slots,
-    table::{Row, State, Table, has_header, is_unsynced},
+    table::{Row, State, Table, has_header, is_unsynced, mend_header},
 };
 use crate::{
     sys::lock::Hold,
@@ -179,7 +179,8 @@ fn table(shared: &Shared, id: SegmentId) -> Result<Option<Table>, StoreError> {
         && file.try_lock(Hold::Exclusive).map_err(failed)?;
     if !has_header(&*file, id).map_err(failed)? {
         if !is_unsynced(&*file, id).map_err(failed)? {
-            return Err(no_segment(path));
+            let mended = ours && mend_header(&*file, id).map_err(failed)?;
+            return Err(no_segment(path, mended));
         }
         // Somebody makes it at this moment, or died doing so.
         if ours {
@@ -216,7 +217,12 @@ fn entry(shared: &Arc<Shared>, row: &Row) -> Result<Option<BlobEntry>, StoreErro
     Ok(Some(BlobEntry::new(row.slot.key(), length, staged)))
 }
 
-fn no_segment(path: PathBuf) -> StoreError {
-    let source = io::Error::new(io::ErrorKind::InvalidData, "not a segment of this format");
+fn no_segment(path: PathBuf, mended: bool) -> StoreError {
+    let what = if mended {
+        "it was damaged, and is written anew: its rows are whole"
+    } else {
+        "not a segment of this format"
+    };
+    let source = io::Error::new(io::ErrorKind::InvalidData, what);
     failed(VfsError::new("read the header of", path, source))
 }

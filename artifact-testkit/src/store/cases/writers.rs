@@ -26,7 +26,7 @@ pub async fn bs_9_a_live_writer_holds_its_upload(kit: &mut StoreKit) {
         let key = writer.key().clone();
         let store = kit.store();
         assert!(
-            store.is_held(&id, &key).await.expect("is_held answers"),
+            store.is_held(&key).await.expect("is_held answers"),
             "a live writer"
         );
         let resumed = store.resume(&id, at.clone()).await;
@@ -82,9 +82,9 @@ pub async fn bs_9_who_ended_holds_nothing(kit: &mut StoreKit) {
     for size in [0, 4096, 64 << 10, (1 << 20) + 1] {
         for end in ["suspend", "commit", "abort", "drop"] {
             let bytes = kit.bytes(size);
-            let (id, mut writer) = kit.begin(size).await;
+            let (_, mut writer) = kit.begin(size).await;
             let key = writer.key().clone();
-            let held = kit.store().is_held(&id, &key).await;
+            let held = kit.store().is_held(&key).await;
             assert!(held.expect("is_held answers"), "a writer that just began");
             write_all(&mut *writer, &bytes).await;
             match end {
@@ -93,7 +93,7 @@ pub async fn bs_9_who_ended_holds_nothing(kit: &mut StoreKit) {
                 "abort" => writer.abort().await.expect("an upload is aborted"),
                 _ => drop(writer),
             }
-            let held = kit.store().is_held(&id, &key).await;
+            let held = kit.store().is_held(&key).await;
             assert!(!held.expect("is_held answers"), "held after its {end}");
             kit.clear(&key).await;
         }
@@ -105,10 +105,10 @@ pub async fn bs_9_other_uploads_are_not_held(kit: &mut StoreKit) {
     let (_, _, live) = held(kit, 100).await;
     for size in SIZES {
         let bytes = kit.bytes(size);
-        let (id, mut writer) = kit.begin(size).await;
+        let (_, mut writer) = kit.begin(size).await;
         write_all(&mut *writer, &bytes).await;
         let at = writer.suspend().await.expect("an upload is suspended");
-        let is_held = kit.store().is_held(&id, &at.key).await;
+        let is_held = kit.store().is_held(&at.key).await;
         assert!(
             !is_held.expect("is_held answers"),
             "another's writer holds it"
