@@ -14,7 +14,7 @@ use super::{
 use crate::support::bench::Bench;
 
 /// How many calls of a task are a sample.
-const SOME: u64 = 4;
+const SOME: u64 = 3;
 /// The code of a failure of the system.
 const FAILED: i32 = 1;
 /// The code of what cannot be done now.

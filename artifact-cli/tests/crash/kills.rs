@@ -12,7 +12,7 @@ use super::{
 };
 
 /// How many calls of a task are a sample.
-const SOME: u64 = 5;
+const SOME: u64 = 4;
 
 /// Does a task that is killed, once for each call.
 fn killed(task: &Task, kinds: &'static str, action: Action) {
