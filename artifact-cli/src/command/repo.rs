@@ -134,6 +134,10 @@ struct AsOfArgs {
 }
 
 impl SettingArgs {
+    const fn is_empty(&self) -> bool {
+        self.stage.is_none() && self.quota.is_none() && self.description.is_none()
+    }
+
     fn apply(self, settings: &mut RepositorySettings) {
         if self.stage.is_some() {
             settings.stage = self.stage;
@@ -291,6 +295,7 @@ async fn add(context: &Context, args: AddArgs) -> Result<(), Failure> {
 }
 
 async fn set(context: &Context, args: SetArgs) -> Result<(), Failure> {
+    let asks_nothing = args.settings.is_empty() && !args.no_stage && !args.no_quota;
     let opened = open(context, None).await?;
     let current = opened
         .session
@@ -305,10 +310,15 @@ async fn set(context: &Context, args: SetArgs) -> Result<(), Failure> {
     if args.no_quota {
         settings.quota = None;
     }
-    if settings == current.value {
+    if asks_nothing {
         return Err(Failure::usage("nothing is to be changed")
             .at(&args.name)
-            .remedy("add --stage, --quota or --description with what is not set already"));
+            .remedy("add --stage, --quota or --description"));
+    }
+    // Who was cut off and asks again has what was asked for (I13).
+    if settings == current.value {
+        let revision = opened.session.revision().await?.revision.get();
+        return changed(context, &args.name, revision, "nothing had to change in");
     }
     let generation = Some(current.generation);
     let set = opened

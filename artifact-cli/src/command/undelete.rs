@@ -1,6 +1,6 @@
 //! `artifact undelete`
 
-use artifact::{AsOf, Condition, ErrorKind};
+use artifact::{AsOf, Condition, Error, ErrorKind, ManifestRef, PackageRef, Session};
 use clap::Args;
 use serde::Serialize;
 
@@ -101,21 +101,44 @@ pub(crate) async fn run(context: &Context, args: UndeleteArgs) -> Result<(), Fai
         .session
         .undelete(at, &package, &wanted, &condition)
         .await;
-    let done = done.map_err(|error| match error.kind() {
-        ErrorKind::Conflict => Failure::from(error)
-            .says("the tag is there")
-            .remedy("add --replace to move it all the same"),
-        _ => error.into(),
-    });
-    let done = done.at(&shown)?;
+    let (revision, changes) = match done {
+        Ok(done) => (done.revision, done.events.len()),
+        Err(error) if error.kind() != ErrorKind::Conflict => return Err(error).at(&shown),
+        // Who was cut off and asks again has what was asked for (I13).
+        Err(_)
+            if is_there(&opened.session, &package, &wanted, at)
+                .await
+                .at(&shown)? =>
+        {
+            (opened.session.revision().await?.revision, 0)
+        }
+        Err(error) => {
+            let failure = Failure::from(error).says("the tag is there").at(&shown);
+            return Err(failure.remedy("add --replace to move it all the same"));
+        }
+    };
     let as_of = match at {
         AsOf::Revision(revision) => revision,
-        AsOf::Now => done.revision,
+        AsOf::Now => revision,
     };
     context.output.show(&Undeleted {
         undeleted: shown,
         as_of: as_of.get(),
-        revision: done.revision.get(),
-        changes: done.events.len(),
+        revision: revision.get(),
+        changes,
     })
+}
+
+/// Says whether a tag points now at what it pointed at before.
+async fn is_there(
+    session: &Session,
+    package: &PackageRef,
+    wanted: &ManifestRef,
+    before: AsOf,
+) -> Result<bool, Error> {
+    let ManifestRef::Tag(tag) = wanted else {
+        return Ok(false);
+    };
+    let now = session.tag(AsOf::Now, package, tag).await?;
+    Ok(session.tag(before, package, tag).await?.digest == now.digest)
 }

@@ -107,6 +107,11 @@ fn what_cannot_be_is_refused() {
         2,
         &["nothing is to be changed", "--quota"],
     );
+    // What is so already is so: who was cut off asks again (I13).
+    bench.ok(["repo", "set", "team", "--description", "again"]);
+    let head = bench.head();
+    bench.ok(["repo", "set", "team", "--description", "again"]);
+    assert_eq!(bench.head(), head);
     bench.refuses(
         ["repo", "set", "team", "--stage", "a", "--no-stage"],
         2,

@@ -20,6 +20,11 @@ fn what_was_deleted_comes_back() {
     bench.ok(["untag", "team/build:1"]);
     bench.ok(["undelete", "team/build:1"]);
     assert_eq!(bench.digest("team/build:1"), digest);
+    // Who was cut off asks again (I13).
+    let head = bench.head();
+    let again = bench.ok(["undelete", "team/build:1"]);
+    assert!(again.contains("is as it was"), "{again}");
+    assert_eq!(bench.head(), head);
     bench.ok(["rm", "team/build:1"]);
     let by_digest = format!("team/build@{digest}");
     bench.ok(["undelete", &by_digest]);
