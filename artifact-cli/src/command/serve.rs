@@ -15,7 +15,10 @@ use artifact_proto::{
 };
 use clap::Args;
 use serde::Serialize;
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::oneshot,
+};
 
 use crate::{
     context::Context,
@@ -126,7 +129,7 @@ pub(crate) async fn run(context: &Context, args: ServeArgs) -> Result<(), Failur
     let engine = artifact_core::Registry::clone(&opened.registry);
     let users = engine.has_users().await.at(opened.path.display())?;
     warn(context, &args, &opened, users);
-    let (listeners, urls) = listen(&args).await?;
+    let (listeners, urls) = listen(&args)?;
     let key = token_key::of(opened.registry.home(), &*engine.parts().rng)?;
     let app = App::new(engine.clone(), door(&args), key, Arc::clone(&metrics));
     let mut limits = ServerLimits::default();
@@ -213,7 +216,7 @@ fn warn(context: &Context, args: &ServeArgs, opened: &Opened, users: bool) {
 }
 
 /// Begins to listen, and returns the URLs of that.
-async fn listen(args: &ServeArgs) -> Result<(Vec<Listener>, Vec<String>), Failure> {
+fn listen(args: &ServeArgs) -> Result<(Vec<Listener>, Vec<String>), Failure> {
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(certificates), Some(key)) => {
             let (certificates_pem, key_pem) = (read(certificates)?, read(key)?);
@@ -229,9 +232,7 @@ async fn listen(args: &ServeArgs) -> Result<(Vec<Listener>, Vec<String>), Failur
     let mut listeners = Vec::new();
     let mut urls = Vec::new();
     for address in &args.listen {
-        let socket = TcpListener::bind(address)
-            .await
-            .map_err(|error| taken(&error, address))?;
+        let socket = bind(*address).map_err(|error| taken(&error, address))?;
         let own = socket.local_addr().at(address)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         urls.push(format!("{scheme}://{own}"));
@@ -241,6 +242,23 @@ async fn listen(args: &ServeArgs) -> Result<(Vec<Listener>, Vec<String>), Failur
         });
     }
     Ok((listeners, urls))
+}
+
+/// How many connections may wait to be accepted; the system may bound it lower. With the 128 that a plain
+/// bind has, a burst of more clients waits a second for its second attempt.
+const BACKLOG: u32 = 4096;
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // A port whose last server has just ended is free, as after a plain bind.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

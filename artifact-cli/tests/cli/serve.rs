@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    time::Duration,
 };
 
 use rustix::process::Signal;
@@ -223,4 +224,20 @@ fn what_cannot_be_served_is_refused() {
         run.err.contains("ARTIFACT_LOG=shout=loud") && run.err.contains("error, warn"),
         "{run:#?}"
     );
+}
+
+/// A61: a burst of clients is let in at once, also where the server has no time for them at that moment.
+#[test]
+fn a61_a_burst_of_connections_waits_for_nobody() {
+    let bench = Bench::stocked();
+    let server = Server::open(&bench);
+    let address = server.host.parse().unwrap();
+    server.signal(Signal::STOP);
+    let patience = Duration::from_secs(20);
+    let clients: Vec<TcpStream> = (0..400)
+        .map(|_| TcpStream::connect_timeout(&address, patience).expect("it waits to be accepted"))
+        .collect();
+    server.signal(Signal::CONT);
+    drop(clients);
+    bench.ok(["ls", &server.at("team/build")]);
 }
