@@ -22,3 +22,7 @@ mod blobs;
 mod collection;
 #[path = "suite/history.rs"]
 mod history;
+#[path = "suite/permits.rs"]
+mod permits;
+#[path = "suite/races.rs"]
+mod races;

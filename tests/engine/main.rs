@@ -5,6 +5,7 @@
 )]
 
 mod disk;
+mod interrupted;
 mod meanwhile;
 mod memory;
 mod rot;
