@@ -81,6 +81,63 @@ async fn f6_f7_each_failed_sync_of_a_suspension_poisons() {
     }
 }
 
+/// F6, BS-4: a blob whose commit is not known to have ended is told of when it is durable, and not
+/// before: whoever reads it first sees to that.
+#[tokio::test]
+async fn f6_a_reader_ends_a_commit_durably() {
+    let place = Place::new();
+    let store = place.open();
+    let (synced, failed) = (AtomicBool::new(false), AtomicBool::new(false));
+    let failed = Arc::new(failed);
+    let marks = Arc::clone(&failed);
+    place.vfs.set(move |operation, path| {
+        let of_segment = path.to_string_lossy().contains("segments");
+        if operation == "sync" && of_segment {
+            synced.store(true, Ordering::SeqCst);
+        }
+        // The mark that says that the sync is through.
+        let mark = operation == "write" && of_segment && synced.load(Ordering::SeqCst);
+        (mark && !marks.swap(true, Ordering::SeqCst)).then(io_error)
+    });
+    let bytes = random(70_000);
+    let key = put(&store, &bytes).await;
+    assert!(failed.load(Ordering::SeqCst), "the mark was lost");
+    let reader = place.open();
+    fail_once(&place, io_error, |operation, _| operation == "sync");
+    assert!(reader.read(&key, ByteRange::ALL).await.is_err());
+    assert_poisoned(&place, &reader).await;
+    assert!(get(&place.open(), &key).await.unwrap() == bytes);
+}
+
+/// F3, BS-4: the directories of a store are durable when they were made.
+#[test]
+fn f3_a_layout_is_durable_when_it_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let vfs = crate::hooked_vfs::HookedVfs::default();
+    let calls = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let told = Arc::clone(&calls);
+    vfs.set(move |operation, path| {
+        told.lock().push((operation, path.to_owned()));
+        None
+    });
+    FsBlobStore::create_layout(&vfs, directory.path()).unwrap();
+    let calls = calls.lock();
+    let last_made = calls
+        .iter()
+        .rposition(|call| call.0 == "create directory")
+        .unwrap();
+    for path in [directory.path().join("blobs"), directory.path().to_owned()] {
+        let synced = calls
+            .iter()
+            .rposition(|call| *call == ("sync directory", path.clone()));
+        assert!(
+            synced.is_some_and(|at| at > last_made),
+            "{}",
+            path.display()
+        );
+    }
+}
+
 /// F8: of those who commit together, a full disk fails the one whose bytes it could not take.
 #[tokio::test]
 async fn f8_a_full_disk_fails_one_alone() {

@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use artifact_core::{
@@ -28,13 +28,18 @@ pub(crate) const LARGE: usize = 3 << 20;
 pub(crate) struct Place {
     directory: TempDir,
     pub(crate) vfs: HookedVfs,
+    shared: OnceLock<FsBlobStore>,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         let (directory, vfs) = (tempfile::tempdir().unwrap(), HookedVfs::default());
         FsBlobStore::create_layout(&vfs, directory.path()).unwrap();
-        Self { directory, vfs }
+        Self {
+            directory,
+            vfs,
+            shared: OnceLock::new(),
+        }
     }
 
     pub(crate) fn options(&self) -> FsOptions {
@@ -44,6 +49,11 @@ impl Place {
     /// Opens a store; each call opens another, as another process would.
     pub(crate) fn open(&self) -> FsBlobStore {
         FsBlobStore::open(self.options()).unwrap()
+    }
+
+    /// Returns the same store each time.
+    pub(crate) fn open_shared(&self) -> FsBlobStore {
+        self.shared.get_or_init(|| self.open()).clone()
     }
 
     pub(crate) fn root(&self) -> &Path {

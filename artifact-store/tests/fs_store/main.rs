@@ -13,6 +13,7 @@ mod faults;
 mod files;
 mod kit;
 mod local;
+mod meanwhile;
 mod processes;
 mod segments;
 mod slots;
