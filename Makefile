@@ -3,6 +3,7 @@
 #   make demo     makes a registry and does the main job on real input, with each step's figure
 #   make test     all tests, the documentation's examples and the real clients among them
 #   make fuzz     noise for each parser of outside bytes, 20 s each; SECONDS_EACH=600 for longer
+#   make prove    leaves out each sync, lock and check in turn: which test notices? GUARD=17, GUARD=100..149
 #   make bench    the measurements, into benches/RESULTS.md; QUICK=1 makes them small
 #   make crash    kills, failing disks and power cuts at every call of the real program, and how many
 #   make simulate simulated worlds: SEEDS=a..b runs those seeds, SEED=n one, and tells all that happens
@@ -13,7 +14,7 @@
 # Each does its own set-up. Cargo is always asked for the whole workspace: a single package has
 # other features of its dependencies turned on, and they would be built once more.
 
-.PHONY: help demo test crash fuzz simulate soak bench lint docs
+.PHONY: help demo test crash fuzz simulate soak bench lint docs prove
 
 # Tests and benchmarks are held to what is wrong, and not to what is only pedantic: helpers of a test
 # may unwrap, index and be as visible as they like.
@@ -54,6 +55,10 @@ soak:
 fuzz:
 	scripts/install-packages
 	scripts/fuzz
+
+prove:
+	scripts/install-packages
+	scripts/prove $(GUARD)
 
 bench:
 	scripts/install-packages

@@ -1,5 +1,6 @@
 //! A directory for a while, beside the place that its content is for.
 
+use artifact_core::guard;
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
@@ -35,7 +36,8 @@ impl Scratch {
         let number = u64::from(process::id()) << 32 | u64::from(now.subsec_nanos());
         let path = parent.join(format!(".{name}.{number:016x}.partial"));
         fs::create_dir(&path).at(path.display())?;
-        let lock = File::open(&path).and_then(|made| FileLock::try_lock(made, Hold::Exclusive));
+        let lock = File::open(&path)
+            .and_then(|made| guard!(130, FileLock::try_lock(made, Hold::Exclusive), else Ok(None)));
         Ok(Self {
             path,
             // Without locks nobody removes it either.

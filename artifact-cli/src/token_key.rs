@@ -1,6 +1,7 @@
 //! The key under which a registry's servers give out tokens: one for all that serve it, made by the
 //! first.
 
+use artifact_core::guard;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
@@ -41,7 +42,7 @@ fn read_or_make(directory: &Path, place: &Path, rng: &dyn Rng) -> io::Result<Str
     let staged = directory.join(format!(".{NAME}.{}", hex(name)));
     let mut file = private(&staged)?;
     file.write_all(format!("{}\n", hex(key)).as_bytes())?;
-    file.sync_all()?;
+    guard!(39, file.sync_all())?;
     // A link replaces nothing: who is second takes the key of the first.
     let linked = fs::hard_link(&staged, place);
     fs::remove_file(&staged)?;
@@ -49,7 +50,10 @@ fn read_or_make(directory: &Path, place: &Path, rng: &dyn Rng) -> io::Result<Str
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    File::open(directory)?.sync_all()?;
+    guard!(
+        40,
+        File::open(directory).and_then(|directory| directory.sync_all())
+    )?;
     fs::read_to_string(place)
 }
 

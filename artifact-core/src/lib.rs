@@ -11,6 +11,8 @@
 mod contract;
 mod engine;
 mod error;
+#[doc(hidden)]
+pub mod guard;
 mod model;
 mod roles;
 

@@ -5,6 +5,7 @@ use crate::{
         policy::{Action, Decision, Facts, PolicyEngine, Request, Target},
         principal::{AnonymousAccess, Principal},
     },
+    guard,
     model::{document::UserRole, name::Scope},
 };
 
@@ -18,7 +19,9 @@ pub struct RolePolicy;
 
 impl PolicyEngine for RolePolicy {
     fn decide(&self, request: &Request<'_>, facts: &Facts<'_>) -> Decision {
-        if let Some(refusal) = stage_refusal(request.action, facts) {
+        if guard!(350)
+            && let Some(refusal) = stage_refusal(request.action, facts)
+        {
             return refusal;
         }
         match request.principal {
@@ -48,9 +51,11 @@ fn stage_refusal(action: Action, facts: &Facts<'_>) -> Option<Decision> {
 
 fn anonymous(access: AnonymousAccess, action: Action) -> Decision {
     let allowed = match action {
-        Action::Read => access >= AnonymousAccess::Read,
-        Action::Create | Action::Overwrite | Action::Delete => access >= AnonymousAccess::Write,
-        Action::Administer | Action::Operate => false,
+        Action::Read => guard!(351, access >= AnonymousAccess::Read),
+        Action::Create | Action::Overwrite | Action::Delete => {
+            guard!(352, access >= AnonymousAccess::Write)
+        }
+        Action::Administer | Action::Operate => guard!(353, false),
     };
     if allowed {
         Decision::allow("it is open to everybody here")
@@ -71,12 +76,12 @@ fn granted<'a>(
     };
     let holds = |scope: &Scope| match (request.action, request.target) {
         // What concerns the registry as a whole needs a grant for the whole of it.
-        (Action::Operate, _) => scope.as_str().is_empty(),
-        (_, Target::Package(package, _)) => scope.holds(&package.repository),
-        (_, Target::Repository(name)) => scope.holds(name),
-        (_, Target::Scope(target)) => scope.holds_scope(target),
+        (Action::Operate, _) => guard!(354, scope.as_str().is_empty()),
+        (_, Target::Package(package, _)) => guard!(355, scope.holds(&package.repository)),
+        (_, Target::Repository(name)) => guard!(356, scope.holds(name)),
+        (_, Target::Scope(target)) => guard!(357, scope.holds_scope(target)),
     };
-    let mut grants = grants.filter(|(role, scope)| *role >= needed && holds(scope));
+    let mut grants = grants.filter(|(role, scope)| guard!(358, *role >= needed) && holds(scope));
     match grants.next() {
         Some((role, scope)) => Decision::allow(format!("{role} of {scope}")),
         None => Decision::deny(format!("it takes the role {needed}")),

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use artifact_core::BoxError;
+use artifact_core::{BoxError, guard};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream::BoxStream};
 use http_body::{Frame, SizeHint};
@@ -92,10 +92,11 @@ impl http_body::Body for Body {
         let chunk = match std::task::ready!(bytes.poll_next_unpin(context)) {
             Some(Ok(chunk)) => chunk,
             Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-            None if *left == 0 => return Poll::Ready(None),
+            None if guard!(225, *left == 0) => return Poll::Ready(None),
             None => return Poll::Ready(Some(Err(LengthError { left: *left }.into()))),
         };
-        match left.checked_sub(chunk.len() as u64) {
+        let rest = left.checked_sub(chunk.len() as u64);
+        match guard!(226, rest, else Some(rest.unwrap_or(0))) {
             Some(rest) => {
                 *left = rest;
                 Poll::Ready(Some(Ok(Frame::data(chunk))))

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use artifact_core::MANIFEST_MAX;
+use artifact_core::{MANIFEST_MAX, guard};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -28,8 +28,10 @@ impl DocumentMemory {
     /// Reserves memory for a document of `bytes` bytes.
     pub(crate) async fn reserve(&self, bytes: usize) -> Result<Reserved, Exhausted> {
         let kibs = u32::try_from(bytes.min(MANIFEST_MAX).div_ceil(1 << 10)).unwrap_or(MEMORY);
-        let acquire = Arc::clone(&self.0).acquire_many_owned(kibs.max(1));
-        match tokio::time::timeout(PATIENCE, acquire).await {
+        let kibs = guard!(507, kibs.max(1), else 0);
+        let acquire = Arc::clone(&self.0).acquire_many_owned(kibs);
+        let patience = guard!(508, PATIENCE, else Duration::MAX);
+        match tokio::time::timeout(patience, acquire).await {
             Ok(Ok(permit)) => Ok(Reserved(permit)),
             _ => Err(Exhausted),
         }
@@ -51,7 +53,7 @@ impl Reserved {
 
     /// Says whether a document of `bytes` bytes fits.
     pub(crate) fn fits(&self, bytes: usize) -> bool {
-        bytes <= self.0.num_permits() << 10
+        guard!(509, bytes <= self.0.num_permits() << 10)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Buffers for transfers: one pool for all of them, so that memory is bounded whoever comes (I23).
 
+use artifact_core::guard;
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -89,13 +90,15 @@ impl Transfer {
     /// Returns how many bytes the transfer may have under way now.
     pub fn share(&self) -> usize {
         let transfers = self.pool.transfers().max(1);
-        (self.pool.size() / transfers).clamp(*SHARE.start(), *SHARE.end())
+        let share = self.pool.size() / transfers;
+        guard!(512, share.clamp(*SHARE.start(), *SHARE.end()), else self.pool.size())
     }
 
     /// Borrows memory for `bytes` bytes; waits until there is as much.
     pub async fn borrow(&self, bytes: usize) -> Loan {
         let inner = &self.pool.inner;
-        let bytes = u32::try_from(bytes.min(inner.size)).unwrap_or(u32::MAX);
+        let bytes = guard!(511, bytes.min(inner.size), else 0);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         if let Ok(permit) = Arc::clone(&inner.free).try_acquire_many_owned(bytes) {
             return Loan(Some(permit));
         }

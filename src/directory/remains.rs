@@ -3,6 +3,7 @@
 //! A pull writes into a directory beside its target, and holds a lock on that directory as long as it
 //! lives. The next pull to the same target takes away those that nobody holds.
 
+use artifact_core::guard;
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, Metadata},
@@ -61,7 +62,8 @@ pub(super) fn hold(path: &Path) -> Held {
             Held::Gone
         };
     };
-    match FileLock::try_lock(opened, Hold::Exclusive) {
+    match guard!(131, FileLock::try_lock(opened, Hold::Exclusive), else FileLock::unlocked(&opened))
+    {
         Err(_) => Held::Without,
         Ok(None) => Held::Gone,
         Ok(Some(lock)) => {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use artifact_core::{Digest, Rng as _};
+use artifact_core::{Digest, Rng as _, guard};
 use artifact_store::sys::random::SystemRng;
 
 use super::{
@@ -52,7 +52,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, LayoutError> {
     file.take(DOCUMENT_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(failed(path, "read"))?;
-    if bytes.len() as u64 > DOCUMENT_MAX {
+    if guard!(565) && bytes.len() as u64 > DOCUMENT_MAX {
         let what = format!("it is longer than {DOCUMENT_MAX} bytes");
         return Err(LayoutError::Document {
             path: path.to_owned(),
@@ -158,13 +158,13 @@ impl Partial {
 
     /// Makes what was written durable, and gives it its name.
     pub(super) fn finish(mut self, target: &Path) -> Result<(), LayoutError> {
-        self.file.sync_all().map_err(failed(&self.path, "synced"))?;
+        guard!(41, self.file.sync_all()).map_err(failed(&self.path, "synced"))?;
         if let Some(directory) = target.parent() {
             fs::create_dir_all(directory).map_err(failed(directory, "made"))?;
             fs::rename(&self.path, target).map_err(failed(target, "written"))?;
             self.kept = true;
-            let synced = File::open(directory).and_then(|directory| directory.sync_all());
-            synced.map_err(failed(directory, "synced"))?;
+            let sync = || File::open(directory).and_then(|directory| directory.sync_all());
+            guard!(42, sync()).map_err(failed(directory, "synced"))?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::{
 
 use artifact_core::{
     BoxError, Descriptor, Digest, Hasher, MANIFEST_MAX, Manifest, MediaType, Spawn, SpawnExt as _,
-    Tag,
+    Tag, guard,
 };
 use artifact_store::sys::lock::{FileLock, Hold};
 use bytes::Bytes;
@@ -345,8 +345,11 @@ impl OciLayout {
     ) -> Result<bool, LayoutError> {
         self.run(move |root| {
             let marker = root.join(MARKER);
-            let lock = File::open(&marker).and_then(|file| FileLock::lock(file, Hold::Exclusive));
-            let _lock = lock.map_err(failed(&marker, "locked"))?;
+            let lock = |file| FileLock::lock(file, Hold::Exclusive).map(Some);
+            let lock = |file| guard!(132, lock(file), else Ok(None));
+            let _lock = File::open(&marker)
+                .and_then(lock)
+                .map_err(failed(&marker, "locked"))?;
             let mut index = read_index(root)?;
             let changed = work(&mut index).map_err(|source| LayoutError::Document {
                 path: marker,

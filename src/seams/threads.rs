@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use artifact_core::Spawn;
+use artifact_core::{Spawn, guard};
 use futures::future::BoxFuture;
 use parking_lot::{Condvar, Mutex};
 
@@ -107,7 +107,7 @@ impl Shared {
             return; // The last handle is gone: nobody waits for this any more.
         }
         state.jobs.push_back(job);
-        if state.idle >= state.jobs.len() || state.running >= THREADS_MAX {
+        if state.idle >= state.jobs.len() || guard!(566) && state.running >= THREADS_MAX {
             self.changed.notify_one();
             return;
         }

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use artifact_core::{
     AsOf, BoxError, Condition, Descriptor, Digest, Manifest, ManifestRef, Reference, Role, Spawn,
-    Tag,
+    Tag, guard,
 };
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
@@ -204,7 +204,7 @@ impl Copy<'_> {
         depth: usize,
     ) -> BoxFuture<'a, Result<(), TransferError>> {
         async move {
-            if depth > DEPTH_MAX || seen.len() > MANIFESTS_MAX {
+            if guard!(567) && (depth > DEPTH_MAX || seen.len() > MANIFESTS_MAX) {
                 let what = "the artifact is an index of indexes without end".to_owned();
                 return Err(TransferError::Unsupported { what });
             }

@@ -8,6 +8,7 @@ mod api;
 mod attack;
 mod auth;
 mod blob;
+mod bounds;
 mod canary;
 mod chunk;
 mod compare;

@@ -1,6 +1,7 @@
 //! The house: which crate may know which, that no two files import each other, and that the
 //! documents name only what is there.
 
+mod guards;
 mod imports;
 
 use std::{

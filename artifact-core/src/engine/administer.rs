@@ -14,6 +14,7 @@ use crate::{
         record::{AsOf, Page},
     },
     error::{Error, What},
+    guard,
     model::{
         document::{
             Document, DocumentKey, DocumentKind, Mode, NamespaceSettings, RepositorySettings,
@@ -54,7 +55,7 @@ impl Session {
             let DocumentKey::Repository(name) = &record.key else {
                 continue;
             };
-            if !self.may_read(&name.into()).await? {
+            if !guard!(365, self.may_read(&name.into()).await?, else true) {
                 continue;
             }
             let (name, generation) = (name.clone(), record.generation);
@@ -75,7 +76,9 @@ impl Session {
         at: AsOf,
         name: &RepositoryName,
     ) -> Result<Setting<RepositorySettings>, Error> {
-        self.permit_repository(Action::Read, name).await?;
+        guard!(330, self)
+            .permit_repository(Action::Read, name)
+            .await?;
         let key = DocumentKey::Repository(name.clone());
         self.setting(at, &key)
             .await?
@@ -96,20 +99,23 @@ impl Session {
     ) -> Result<Committed, Error> {
         let key = DocumentKey::Repository(name.clone());
         for _ in 0..TRIES {
-            let permit = self.permit_repository(Action::Administer, name).await?;
+            let permit = guard!(331, self)
+                .permit_repository(Action::Administer, name)
+                .await?;
             let now: super::cache::Read<RepositorySettings> =
                 self.inner().read_document(&key).await?;
-            if now.value.is_some() {
+            if guard!(382) && now.value.is_some() {
                 return Err(Error::Blocked {
                     what: format!("repository {name} is there already"),
                 });
             }
-            if !adopt {
+            if guard!(383) && !adopt {
                 self.nothing_below(name).await?;
             }
             let put = Change::PutDocument(key.clone(), settings.to_body());
             let expected = Expectation::Document(key.clone(), now.generation);
-            let mut changes = permit.bind(self.change_set()).expect(expected).change(put);
+            let mut changes = permit.bind(self.change_set()).change(put);
+            changes = guard!(384, changes.expect(expected), else changes);
             if adopt {
                 changes = changes.change(Change::Adopt(name.clone()));
             }
@@ -153,7 +159,9 @@ impl Session {
     ) -> Result<Committed, Error> {
         let current = self.repository(AsOf::Now, name).await?;
         let at = at.unwrap_or(current.generation);
-        let permit = self.permit_repository(Action::Administer, name).await?;
+        let permit = guard!(332, self)
+            .permit_repository(Action::Administer, name)
+            .await?;
         let key = DocumentKey::Repository(name.clone());
         self.put_document(permit, key, settings.to_body(), Some(at))
             .await
@@ -165,8 +173,10 @@ impl Session {
     /// [`Error::Blocked`] when it holds packages, [`Error::NotFound`], [`Error::Unsupported`]
     /// for the default one; refusals; and where the index fails.
     pub async fn remove_repository(&self, name: &RepositoryName) -> Result<Committed, Error> {
-        let permit = self.permit_repository(Action::Administer, name).await?;
-        if name.is_default() {
+        let permit = guard!(333, self)
+            .permit_repository(Action::Administer, name)
+            .await?;
+        if guard!(385) && name.is_default() {
             return Err(Error::Unsupported {
                 what: "the default repository cannot go".into(),
             });
@@ -178,7 +188,9 @@ impl Session {
             .index()
             .packages(AsOf::Now, &name.into(), page)
             .await?;
-        if let Some(package) = left.into_iter().find(|package| package.repository == *name) {
+        if guard!(386)
+            && let Some(package) = left.into_iter().find(|package| package.repository == *name)
+        {
             return Err(Error::Blocked {
                 what: format!("repository {name} still holds {package}: delete that first"),
             });
@@ -196,7 +208,7 @@ impl Session {
         at: AsOf,
         scope: &Scope,
     ) -> Result<Setting<NamespaceSettings>, Error> {
-        self.permit_scope(Action::Read, scope).await?;
+        guard!(334, self).permit_scope(Action::Read, scope).await?;
         let setting = self
             .setting(at, &DocumentKey::Namespace(scope.clone()))
             .await?;
@@ -215,7 +227,9 @@ impl Session {
         scope: &Scope,
         settings: &NamespaceSettings,
     ) -> Result<Committed, Error> {
-        let permit = self.permit_scope(Action::Administer, scope).await?;
+        let permit = guard!(335, self)
+            .permit_scope(Action::Administer, scope)
+            .await?;
         let key = DocumentKey::Namespace(scope.clone());
         self.put_document(permit, key, settings.to_body(), None)
             .await
@@ -226,7 +240,9 @@ impl Session {
     /// # Errors
     /// Refusals; and where the index fails.
     pub async fn stage(&self, at: AsOf, name: &StageName) -> Result<Setting<StageSettings>, Error> {
-        self.permit_scope(Action::Read, &Scope::all()).await?;
+        guard!(336, self)
+            .permit_scope(Action::Read, &Scope::all())
+            .await?;
         let setting = self.setting(at, &DocumentKey::Stage(name.clone())).await?;
         Ok(setting.unwrap_or(Setting {
             value: StageSettings::default(),
@@ -243,7 +259,9 @@ impl Session {
         name: &StageName,
         settings: &StageSettings,
     ) -> Result<Committed, Error> {
-        let permit = self.permit_scope(Action::Operate, &Scope::all()).await?;
+        let permit = guard!(337, self)
+            .permit_scope(Action::Operate, &Scope::all())
+            .await?;
         self.put_document(
             permit,
             DocumentKey::Stage(name.clone()),
@@ -262,7 +280,9 @@ impl Session {
         at: AsOf,
         page: Page<String>,
     ) -> Result<Vec<(UserName, User)>, Error> {
-        self.permit_scope(Action::Operate, &Scope::all()).await?;
+        guard!(338, self)
+            .permit_scope(Action::Operate, &Scope::all())
+            .await?;
         let records = self
             .inner()
             .index()
@@ -283,7 +303,9 @@ impl Session {
     /// # Errors
     /// Refusals; and where the index fails.
     pub async fn put_user(&self, name: &UserName, user: &User) -> Result<Committed, Error> {
-        let permit = self.permit_scope(Action::Operate, &Scope::all()).await?;
+        let permit = guard!(339, self)
+            .permit_scope(Action::Operate, &Scope::all())
+            .await?;
         self.put_document(
             permit,
             DocumentKey::User(name.clone()),
@@ -298,7 +320,9 @@ impl Session {
     /// # Errors
     /// [`Error::NotFound`]; refusals; and where the index fails.
     pub async fn remove_user(&self, name: &UserName) -> Result<Committed, Error> {
-        let permit = self.permit_scope(Action::Operate, &Scope::all()).await?;
+        let permit = guard!(340, self)
+            .permit_scope(Action::Operate, &Scope::all())
+            .await?;
         let key = DocumentKey::User(name.clone());
         let user: Option<Setting<User>> = self.setting(AsOf::Now, &key).await?;
         let user = user.ok_or_else(|| Error::not_found(What::Document, &key))?;
@@ -322,7 +346,9 @@ impl Session {
     /// # Errors
     /// Refusals; and where the index fails.
     pub async fn set_mode(&self, mode: &Mode) -> Result<Committed, Error> {
-        let permit = self.permit_scope(Action::Operate, &Scope::all()).await?;
+        let permit = guard!(341, self)
+            .permit_scope(Action::Operate, &Scope::all())
+            .await?;
         self.put_document(permit, DocumentKey::Mode, mode.to_body(), None)
             .await
     }
@@ -348,6 +374,7 @@ impl Session {
     ) -> Result<Committed, Error> {
         let put = Change::PutDocument(key.clone(), body);
         let mut changes = permit.bind(self.change_set()).change(put);
+        let at = at.filter(|_| guard!(387));
         changes
             .expectations
             .extend(at.map(|at| Expectation::Document(key, at)));
@@ -362,10 +389,8 @@ impl Session {
     ) -> Result<Committed, Error> {
         let expected = Expectation::Document(key.clone(), at);
         let delete = Change::DeleteDocument(key);
-        let changes = permit
-            .bind(self.change_set())
-            .expect(expected)
-            .change(delete);
+        let changes = permit.bind(self.change_set()).change(delete);
+        let changes = guard!(368, changes.expect(expected), else changes);
         Ok(self.inner().index().apply(changes).await?)
     }
 }

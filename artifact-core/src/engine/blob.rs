@@ -15,6 +15,7 @@ use crate::{
         record::{AsOf, LinkRecord},
     },
     error::{Error, What},
+    guard,
     model::{digest::Digest, document::Mode, name::PackageRef, time::Lease},
 };
 
@@ -34,13 +35,15 @@ impl Session {
         digest: &Digest,
     ) -> Result<BlobInfo, Error> {
         let missing = Missing::new(What::Blob, digest);
-        let permit = self.permit(Action::Read, package, &missing).await?;
+        let permit = guard!(313, self)
+            .permit(Action::Read, package, &missing)
+            .await?;
         let link = self.inner().index().blob(at, package, digest).await?;
         let link = link.ok_or_else(|| missing.error())?;
-        if link.blob.quarantined {
+        if guard!(220) && link.blob.quarantined {
             return Err(Error::Corrupt { digest: *digest });
         }
-        if at == AsOf::Now {
+        if guard!(416) && at == AsOf::Now {
             self.keep(package, &link, permit.stage().history_keep)
                 .await?;
         }
@@ -67,7 +70,7 @@ impl Session {
         {
             return Ok(());
         }
-        if matches!(self.inner().mode().await?.value, Some(Mode::ReadOnly(_))) {
+        if guard!(421) && matches!(self.inner().mode().await?.value, Some(Mode::ReadOnly(_))) {
             return Ok(());
         }
         let lease = Lease::starting(&now, length);
@@ -97,24 +100,28 @@ impl Session {
         let from = from.unwrap_or(package);
         let missing = Missing::new(What::Package, package);
         for _ in 0..TRIES {
-            let permit = self.permit(Action::Create, package, &missing).await?;
+            let permit = guard!(314, self)
+                .permit(Action::Create, package, &missing)
+                .await?;
             let hidden = Missing::new(What::Blob, digest);
-            let source = match self.permit(Action::Read, from, &hidden).await {
+            let source = match guard!(315, self).permit(Action::Read, from, &hidden).await {
                 Ok(source) => source,
                 Err(Error::NotFound { .. } | Error::Unauthenticated) => return Ok(None),
                 Err(error) => return Err(error),
             };
             let link = self.inner().index().blob(AsOf::Now, from, digest).await?;
-            let Some(link) = link.filter(|link| !link.blob.quarantined) else {
+            let Some(link) = link.filter(|link| guard!(221, !link.blob.quarantined)) else {
                 return Ok(None);
             };
             let parts = &self.inner().parts;
             let lease = Lease::starting(&parts.clock.boot(), millis(parts.limits.lease));
             let mut changes = permit.bind(self.change_set());
-            changes
-                .expectations
-                .extend(source.bind(self.change_set()).expectations);
-            let changes = changes.change(Change::Link(package.clone(), *digest, Some(lease)));
+            if guard!(388) {
+                let read = source.bind(self.change_set()).expectations;
+                changes.expectations.extend(read);
+            }
+            let lease = Some(lease).filter(|_| guard!(418));
+            let changes = changes.change(Change::Link(package.clone(), *digest, lease));
             match self.apply(changes).await {
                 Ok(Outcome::Done(_)) => return Ok(Some(BlobInfo::new(*digest, link.blob.size))),
                 Ok(Outcome::Again) => {}
@@ -178,7 +185,7 @@ impl Session {
     ) -> Result<(), Error> {
         let missing = Missing::new(What::Blob, digest);
         for _ in 0..TRIES {
-            let permit = self.permit(action, package, &missing).await?;
+            let permit = guard!(316, self).permit(action, package, &missing).await?;
             match self
                 .apply(permit.bind(self.change_set()).change(change()))
                 .await

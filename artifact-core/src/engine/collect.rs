@@ -13,6 +13,7 @@ use crate::{
         store_error::StoreError,
     },
     error::Error,
+    guard,
     model::{
         digest::Digest,
         document::{DocumentKey, DocumentKind, Mode},
@@ -116,17 +117,21 @@ impl Session {
     /// against a mass delete holds; [`Error::ReadOnly`]; refusals; and where a backend fails. What
     /// was done until then stays done; a collection can be repeated at any time.
     pub async fn collect(&self, options: &CollectOptions) -> Result<Collected, Error> {
-        self.permit_scope(Action::Operate, &Scope::all()).await?;
-        self.check_identity()?;
+        guard!(342, self)
+            .permit_scope(Action::Operate, &Scope::all())
+            .await?;
+        guard!(401, self.check_identity())?;
         if options.dry_run {
             return self.would_collect().await;
         }
-        if let Some(Mode::ReadOnly(reason)) = &self.inner().mode().await?.value {
+        if guard!(402)
+            && let Some(Mode::ReadOnly(reason)) = &self.inner().mode().await?.value
+        {
             return Err(Error::ReadOnly {
                 reason: reason.clone(),
             });
         }
-        if !self.claim(CLAIM_NAME).await? {
+        if !guard!(403, self.claim(CLAIM_NAME).await?, else true) {
             return Ok(Collected {
                 busy: true,
                 ..Collected::default()
@@ -149,9 +154,11 @@ impl Session {
         };
         done.forgotten = self.forget(options.forget.as_ref()).await?;
         done.pruned = self.prune().await?;
-        inner.restart_foreign_leases().await?;
+        if guard!(409) {
+            inner.restart_foreign_leases().await?;
+        }
         done.unlinked = self.expire_leases().await?;
-        if !options.allow_mass_delete {
+        if guard!(404) && !options.allow_mass_delete {
             self.guard().await?;
         }
         self.collect_blobs(&mut done).await?;
@@ -187,7 +194,7 @@ impl Session {
             Ok(_) => Ok(true),
             Err(IndexError::Conflict(Conflict::Claimed { holder, .. })) => {
                 // Who died holding it does not hold up the others until the claim ends.
-                if parts.holders.is_alive(&holder) {
+                if guard!(406) && parts.holders.is_alive(&holder) {
                     return Ok(false);
                 }
                 let release = Bookkeeping::Release {
@@ -338,7 +345,7 @@ impl Session {
         let totals = self.inner().index().totals().await?;
         let all = totals.stored_bytes.saturating_add(totals.inline_bytes);
         let limit = self.inner().parts.limits.mass_delete;
-        if would.blobs > limit && would.blob_bytes > all / 2 {
+        if guard!(410, would.blobs > limit) && guard!(411, would.blob_bytes > all / 2) {
             return Err(Error::Unsupported {
                 what: format!(
                     "{} blobs with {} of {all} bytes would go: allow a mass delete if that is meant",
@@ -373,7 +380,9 @@ impl Session {
                     done.blob_bytes += size;
                 }
             }
-            self.claim(CLAIM_NAME).await?;
+            if guard!(405) {
+                self.claim(CLAIM_NAME).await?;
+            }
         }
     }
 }
@@ -444,7 +453,7 @@ impl Inner {
     ) -> Result<bool, Error> {
         let linger = millis(self.store().linger(&record.key));
         let now = self.parts.clock.boot();
-        if linger > 0 {
+        if guard!(407) && linger > 0 {
             match &record.seen {
                 None => {
                     unseen.push(record.key.clone());
@@ -452,7 +461,7 @@ impl Inner {
                 }
                 // Seen in another boot: no transfer of that boot is under way any more.
                 Some(seen) if seen.boot == now.boot => {
-                    if now.millis.saturating_sub(seen.millis) < linger {
+                    if guard!(408) && now.millis.saturating_sub(seen.millis) < linger {
                         return Ok(false);
                     }
                 }

@@ -10,6 +10,7 @@ use crate::{
         record::{AsOf, Head, Horizon},
     },
     error::Error,
+    guard,
     model::{
         id::Revision,
         name::{RepositoryName, Scope},
@@ -30,7 +31,9 @@ impl Session {
     /// Refusals to read the whole registry, whose revisions tell of all of it (I11); and where the
     /// index fails.
     pub async fn revision(&self) -> Result<Head, Error> {
-        self.permit_scope(Action::Read, &Scope::all()).await?;
+        guard!(326, self)
+            .permit_scope(Action::Read, &Scope::all())
+            .await?;
         Ok(self.inner().index().head().await?)
     }
 
@@ -49,7 +52,9 @@ impl Session {
     /// # Errors
     /// Refusals; and where the index fails.
     pub async fn horizon(&self, name: &RepositoryName) -> Result<Horizon, Error> {
-        self.permit_repository(Action::Read, name).await?;
+        guard!(327, self)
+            .permit_repository(Action::Read, name)
+            .await?;
         Ok(self.inner().index().horizon(name).await?)
     }
 
@@ -62,7 +67,9 @@ impl Session {
         after: Revision,
         limit: NonZeroU32,
     ) -> Result<Vec<Committed>, Error> {
-        self.permit_scope(Action::Read, &Scope::all()).await?;
+        guard!(328, self)
+            .permit_scope(Action::Read, &Scope::all())
+            .await?;
         Ok(self.inner().index().changes(after, limit).await?)
     }
 
@@ -71,7 +78,9 @@ impl Session {
     /// # Errors
     /// Refusals to read the whole registry; and where the index fails.
     pub async fn feed(&self, after: Revision) -> Result<Feed, Error> {
-        self.permit_scope(Action::Read, &Scope::all()).await?;
+        guard!(329, self)
+            .permit_scope(Action::Read, &Scope::all())
+            .await?;
         Ok(Feed {
             session: self.clone(),
             after,

@@ -7,6 +7,7 @@ use crate::{
         record::{AsOf, Footprint, Found, ManifestSummary, Page, Query, Totals, Usage},
     },
     error::{Error, What},
+    guard,
     model::{
         digest::Digest,
         name::{PackageRef, Scope},
@@ -26,7 +27,7 @@ impl Session {
         scope: &Scope,
         page: Page<String>,
     ) -> Result<Vec<PackageRef>, Error> {
-        if self.may_read(scope).await? {
+        if guard!(366, self.may_read(scope).await?, else true) {
             return Ok(self.inner().index().packages(at, scope, page).await?);
         }
         self.permit_any_list(scope).await?;
@@ -35,7 +36,7 @@ impl Session {
             let Some(part) = narrower(scope, &granted) else {
                 continue;
             };
-            if self.may_read(part).await? {
+            if guard!(367, self.may_read(part).await?, else true) {
                 found.extend(
                     self.inner()
                         .index()
@@ -52,7 +53,7 @@ impl Session {
 
     /// Refuses an anonymous caller; a known one sees what the grants show, which may be nothing.
     async fn permit_any_list(&self, scope: &Scope) -> Result<(), Error> {
-        match self.permit_scope(Action::Read, scope).await {
+        match guard!(320, self).permit_scope(Action::Read, scope).await {
             Err(Error::Unauthenticated) => Err(Error::Unauthenticated),
             Err(Error::NotFound { .. }) | Ok(_) => Ok(()),
             Err(error) => Err(error),
@@ -70,7 +71,9 @@ impl Session {
         page: Page<Digest>,
     ) -> Result<Vec<ManifestSummary>, Error> {
         let missing = Missing::new(What::Package, package);
-        self.permit(Action::Read, package, &missing).await?;
+        guard!(321, self)
+            .permit(Action::Read, package, &missing)
+            .await?;
         Ok(self.inner().index().manifests(at, package, page).await?)
     }
 
@@ -85,7 +88,9 @@ impl Session {
         query: &Query,
         page: Page<Found>,
     ) -> Result<Vec<Found>, Error> {
-        self.permit_scope(Action::Read, &query.scope).await?;
+        guard!(322, self)
+            .permit_scope(Action::Read, &query.scope)
+            .await?;
         Ok(self.inner().index().search(at, query, page).await?)
     }
 
@@ -94,7 +99,7 @@ impl Session {
     /// # Errors
     /// Refusals to read all of the scope; and where the index fails.
     pub async fn usage(&self, scope: &Scope) -> Result<Usage, Error> {
-        self.permit_scope(Action::Read, scope).await?;
+        guard!(323, self).permit_scope(Action::Read, scope).await?;
         Ok(self.inner().index().usage(scope).await?)
     }
 
@@ -103,7 +108,7 @@ impl Session {
     /// # Errors
     /// As [`Session::usage`].
     pub async fn footprint(&self, scope: &Scope) -> Result<Footprint, Error> {
-        self.permit_scope(Action::Read, scope).await?;
+        guard!(324, self).permit_scope(Action::Read, scope).await?;
         Ok(self.inner().index().footprint(scope).await?)
     }
 
@@ -112,7 +117,9 @@ impl Session {
     /// # Errors
     /// Refusals to read all of it; and where the index fails.
     pub async fn totals(&self) -> Result<Totals, Error> {
-        self.permit_scope(Action::Read, &Scope::all()).await?;
+        guard!(325, self)
+            .permit_scope(Action::Read, &Scope::all())
+            .await?;
         Ok(self.inner().index().totals().await?)
     }
 }

@@ -17,6 +17,7 @@ use crate::{
         record::{AsOf, ManifestRecord, TagRecord},
     },
     error::{Error, What},
+    guard,
     model::{
         digest::Digest,
         id::Generation,
@@ -133,10 +134,12 @@ impl Session {
         manifest: &Manifest,
         options: &PutManifest,
     ) -> Result<Published, Error> {
-        self.check_sizes(package, manifest).await?;
         let missing = Missing::new(What::Package, package);
         for _ in 0..TRIES {
-            let permit = self.permit(Action::Create, package, &missing).await?;
+            let permit = guard!(304, self)
+                .permit(Action::Create, package, &missing)
+                .await?;
+            self.check_sizes(package, manifest).await?;
             let put = Change::PutManifest {
                 package: package.clone(),
                 manifest: Box::new(manifest.clone()),
@@ -181,24 +184,29 @@ impl Session {
         condition: &Condition,
     ) -> Result<(ChangeSet, Generation), Error> {
         let current = self.inner().index().tag(AsOf::Now, package, tag).await?;
-        condition.check(package, tag, current.as_ref())?;
+        guard!(376, condition.check(package, tag, current.as_ref()))?;
         match current {
             Some(current) if current.digest == digest => {
                 let expected = Expectation::TagAt(package.clone(), tag.clone(), current.generation);
-                Ok((changes.expect(expected), current.generation))
+                let changes = guard!(377, changes.expect(expected), else changes);
+                Ok((changes, current.generation))
             }
             Some(current) => {
                 let missing = Missing::new(What::Tag, tag);
-                let permit: Permit = self.permit(Action::Overwrite, package, &missing).await?;
+                let permit: Permit = guard!(305, self)
+                    .permit(Action::Overwrite, package, &missing)
+                    .await?;
                 changes = permit.bind(changes);
                 let expected = Expectation::TagAt(package.clone(), tag.clone(), current.generation);
                 let put = Change::PutTag(package.clone(), tag.clone(), digest);
-                Ok((changes.expect(expected).change(put), current.generation))
+                let changes = guard!(378, changes.expect(expected), else changes);
+                Ok((changes.change(put), current.generation))
             }
             None => {
                 let expected = Expectation::TagAbsent(package.clone(), tag.clone());
                 let put = Change::PutTag(package.clone(), tag.clone(), digest);
-                Ok((changes.expect(expected).change(put), Generation::NONE))
+                let changes = guard!(379, changes.expect(expected), else changes);
+                Ok((changes.change(put), Generation::NONE))
             }
         }
     }
@@ -206,8 +214,6 @@ impl Session {
     /// Checks that what the manifest names has the sizes that it tells; what is missing is the
     /// index's to refuse, in the commit itself.
     async fn check_sizes(&self, package: &PackageRef, manifest: &Manifest) -> Result<(), Error> {
-        let missing = Missing::new(What::Package, package);
-        self.permit(Action::Create, package, &missing).await?;
         let mut seen = HashSet::new();
         for reference in manifest.references() {
             let descriptor = &reference.descriptor;
@@ -223,12 +229,14 @@ impl Session {
             let actual = match child {
                 Some(child) => child.bytes.len() as u64,
                 None => match index.blob(AsOf::Now, package, &digest).await? {
-                    Some(link) if link.blob.quarantined => return Err(Error::Corrupt { digest }),
+                    Some(link) if guard!(222) && link.blob.quarantined => {
+                        return Err(Error::Corrupt { digest });
+                    }
                     Some(link) => link.blob.size,
                     None => return Err(Error::BlobUnknown { digest }),
                 },
             };
-            if actual != descriptor.size {
+            if guard!(223) && actual != descriptor.size {
                 return Err(Error::Size {
                     digest,
                     said: descriptor.size,
@@ -251,7 +259,9 @@ impl Session {
         reference: &ManifestRef,
     ) -> Result<FoundManifest, Error> {
         let missing = Missing::new(What::Manifest, reference);
-        self.permit(Action::Read, package, &missing).await?;
+        guard!(307, self)
+            .permit(Action::Read, package, &missing)
+            .await?;
         let index = self.inner().index();
         let (digest, tag) = match reference {
             ManifestRef::Digest(digest) => (*digest, None),
@@ -265,7 +275,7 @@ impl Session {
         };
         let record = index.manifest(at, package, &digest).await?;
         let record = record.ok_or_else(|| missing.error())?;
-        check_inline(&record.digest, &record.bytes)?;
+        guard!(204, check_inline(&record.digest, &record.bytes))?;
         Ok(FoundManifest { record, tag })
     }
 
@@ -281,7 +291,9 @@ impl Session {
     ) -> Result<Committed, Error> {
         let missing = Missing::new(What::Manifest, digest);
         for _ in 0..TRIES {
-            let permit = self.permit(Action::Delete, package, &missing).await?;
+            let permit = guard!(308, self)
+                .permit(Action::Delete, package, &missing)
+                .await?;
             let change = Change::DeleteManifest(package.clone(), *digest);
             match self
                 .apply(permit.bind(self.change_set()).change(change))

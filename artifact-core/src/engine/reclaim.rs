@@ -14,6 +14,7 @@ use crate::{
         upload_record::UploadRecord,
     },
     error::Error,
+    guard,
     model::time::Lease,
 };
 
@@ -54,17 +55,20 @@ impl Inner {
         let left = record.expires.as_ref().map(|lease| lease.left(&now));
         match left {
             // Of another boot: nobody knows how old it is, so it is counted anew (F12, I17).
-            Some(None) => return self.restart(record).await,
+            Some(None) if guard!(412) => return self.restart(record).await,
             Some(Some(0)) => {}
             // Suspended, also before its first byte, or being written: it stays while its time lasts or its
             // writer lives. What was recorded but once was not suspended.
-            _ if record.offset > 0 || record.at.is_none() || record.version > FIRST => {
+            _ if guard!(413)
+                && (record.offset > 0 || record.at.is_none() || record.version > FIRST) =>
+            {
                 return Ok(false);
             }
-            _ if self.parts.holders.is_alive(&record.holder) => return Ok(false),
+            _ if guard!(414) && self.parts.holders.is_alive(&record.holder) => return Ok(false),
             _ => {}
         }
         if let Some(at) = &record.at
+            && guard!(415)
             && self.store().is_held(&at.key).await?
         {
             return Ok(false);

@@ -7,6 +7,7 @@ use crate::{
         record::{AsOf, ManifestSummary, Page},
     },
     error::{Error, What},
+    guard,
     model::{
         digest::Digest,
         manifest::{Manifest, ManifestKind},
@@ -36,7 +37,9 @@ impl Session {
         page: Page<Digest>,
     ) -> Result<Vec<ManifestSummary>, Error> {
         let missing = Missing::new(What::Package, package);
-        self.permit(Action::Read, package, &missing).await?;
+        guard!(319, self)
+            .permit(Action::Read, package, &missing)
+            .await?;
         let (limit, after) = (page.limit.get() as usize, page.after);
         let index = self.inner().index();
         let mut found = index

@@ -15,6 +15,7 @@ use crate::{
         store_error::StoreError,
     },
     error::{Error, What, story},
+    guard,
     model::{
         digest::Digest,
         name::{PackageRef, Scope},
@@ -81,7 +82,9 @@ impl Session {
         options: ScrubOptions,
         mut progress: impl FnMut(ScrubProgress) + Send,
     ) -> Result<Scrubbed, Error> {
-        self.permit_scope(Action::Operate, &Scope::all()).await?;
+        guard!(343, self)
+            .permit_scope(Action::Operate, &Scope::all())
+            .await?;
         let mut found = Scrubbed::default();
         let mut after = None;
         loop {
@@ -157,7 +160,7 @@ impl Session {
                 let Some(record) = record else { continue };
                 found.manifests += 1;
                 found.bytes += record.bytes.len() as u64;
-                if check_inline(&digest, &record.bytes).is_err() {
+                if guard!(206, check_inline(&digest, &record.bytes)).is_err() {
                     found.corrupt.push(digest);
                 }
             }
@@ -171,7 +174,9 @@ impl Session {
     /// the index fails.
     pub async fn purge(&self, digest: &Digest) -> Result<(), Error> {
         use crate::contract::index_error::{Conflict, IndexError};
-        let permit = self.permit_scope(Action::Operate, &Scope::all()).await?;
+        let permit = guard!(344, self)
+            .permit_scope(Action::Operate, &Scope::all())
+            .await?;
         let changes = permit
             .bind(self.change_set())
             .change(Change::Purge(*digest));
@@ -196,13 +201,13 @@ impl Inner {
         let outcome = match &blob.location {
             Location::Inline(bytes) => {
                 found.bytes += bytes.len() as u64;
-                check_inline(&blob.digest, bytes)
+                guard!(207, check_inline(&blob.digest, bytes))
             }
             Location::Key(key) => {
                 // What was found wrong before may have been the disk's mood: it is hashed again.
                 let mut blob = blob.clone();
                 blob.quarantined = false;
-                match self.is_trusted(&blob, key, options.all).await {
+                match guard!(203, self.is_trusted(&blob, key, options.all).await, else Ok(true)) {
                     Ok(true) => Ok(()),
                     Ok(false) => {
                         found.bytes += blob.size;
@@ -241,7 +246,7 @@ impl Inner {
                 }
                 Err(error) => return Err(error.into()),
             };
-            if self.index().key_owner(&entry.key).await?.is_some() {
+            if guard!(419) && self.index().key_owner(&entry.key).await?.is_some() {
                 continue;
             }
             if options.dry_run || self.free_leak(&entry).await? {
@@ -260,7 +265,7 @@ impl Inner {
             return Ok(true);
         }
         // Whoever is writing it may not have recorded it yet, and records it before letting go of it.
-        if self.store().is_held(&entry.key).await? {
+        if guard!(424) && self.store().is_held(&entry.key).await? {
             return Ok(false);
         }
         // An upload may have been recorded and suspended since it was asked whose the key is. The index

@@ -3,13 +3,14 @@
 use bytes::BytesMut;
 
 use super::{
-    permit::Missing,
+    permit::{Missing, Permit},
     session::Session,
     upload::{State, Upload, UploadOptions, UploadStatus, check_size},
 };
 use crate::{
     contract::{change::Bookkeeping, policy::Action, upload_record::UploadRecord},
     error::{Error, What},
+    guard,
     model::{hasher::Hasher, id::UploadId, name::PackageRef},
 };
 
@@ -25,9 +26,14 @@ impl Session {
         options: UploadOptions,
     ) -> Result<Upload, Error> {
         let missing = Missing::new(What::Package, package);
-        let permit = self.permit(Action::Create, package, &missing).await?;
+        let permit = guard!(301, self)
+            .permit(Action::Create, package, &missing)
+            .await?;
         let parts = &self.inner().parts;
-        check_size(parts.limits.blob_max, options.size.unwrap_or(0))?;
+        guard!(
+            501,
+            check_size(parts.limits.blob_max, options.size.unwrap_or(0))
+        )?;
         let record = UploadRecord::new(
             self.inner().random_upload_id(),
             package.clone(),
@@ -68,19 +74,16 @@ impl Session {
         id: &UploadId,
         offset: Option<u64>,
     ) -> Result<Upload, Error> {
-        let mut record = self.own_upload(package, id).await?;
-        if offset.is_some_and(|offset| offset != record.offset) {
+        let (mut record, permit) = self.own_upload(package, id).await?;
+        if guard!(230) && offset.is_some_and(|offset| offset != record.offset) {
             return Err(Error::Offset {
                 id: *id,
                 offset: record.offset,
             });
         }
-        let missing = Missing::new(What::Upload, id);
-        let rooms = self
-            .permit(Action::Create, package, &missing)
-            .await?
-            .rooms();
-        self.end_older(id);
+        if guard!(232) {
+            self.end_older(id);
+        }
         let hasher = Hasher::resume(&record.hasher).map_err(|source| Error::Invalid {
             what: format!("upload {id} cannot go on: begin it again"),
             source: Some(Box::new(source)),
@@ -88,6 +91,7 @@ impl Session {
         let offset = record.offset;
         // Whoever writes it is let be, in this process and in others.
         if let Some(at) = &record.at
+            && guard!(231)
             && self.inner().store().is_held(&at.key).await?
         {
             return Err(Error::Offset { id: *id, offset });
@@ -102,7 +106,7 @@ impl Session {
             record,
             recorded: true,
             announced: None,
-            rooms,
+            rooms: permit.rooms(),
             bytes: State::Held(Box::new(hasher.clone()), held),
             offset,
         };
@@ -124,7 +128,7 @@ impl Session {
         package: &PackageRef,
         id: &UploadId,
     ) -> Result<UploadStatus, Error> {
-        let record = self.own_upload(package, id).await?;
+        let (record, _) = self.own_upload(package, id).await?;
         Ok(UploadStatus {
             id: *id,
             offset: record.offset,
@@ -136,8 +140,10 @@ impl Session {
     /// # Errors
     /// [`Error::NotFound`] when there is no such upload of this principal to this package.
     pub async fn cancel_upload(&self, package: &PackageRef, id: &UploadId) -> Result<(), Error> {
-        let record = self.own_upload(package, id).await?;
-        self.end_older(id);
+        let (record, _) = self.own_upload(package, id).await?;
+        if guard!(233) {
+            self.end_older(id);
+        }
         self.inner()
             .index()
             .note(Bookkeeping::EndUpload(*id, record.version))
@@ -145,15 +151,23 @@ impl Session {
         Ok(())
     }
 
-    /// Returns the record of an upload that this principal began to this package (I15, A28).
-    async fn own_upload(&self, package: &PackageRef, id: &UploadId) -> Result<UploadRecord, Error> {
+    /// Returns the record of an upload that this principal began to this package, and may go on with
+    /// still (I15, A28).
+    async fn own_upload(
+        &self,
+        package: &PackageRef,
+        id: &UploadId,
+    ) -> Result<(UploadRecord, Permit), Error> {
         let missing = Missing::new(What::Upload, id);
-        self.permit(Action::Create, package, &missing).await?;
+        let permit = guard!(302, self).permit(Action::Create, package, &missing);
+        let permit = permit.await?;
         let record = self.inner().index().upload(id).await?;
         let own = |record: &UploadRecord| {
-            record.package == *package && record.principal == *self.principal()
+            guard!(360, record.package == *package)
+                && guard!(361, record.principal == *self.principal())
         };
-        record.filter(own).ok_or_else(|| missing.error())
+        let record = record.filter(own).ok_or_else(|| missing.error())?;
+        Ok((record, permit))
     }
 
     fn end_older(&self, id: &UploadId) {

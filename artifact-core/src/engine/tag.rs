@@ -12,6 +12,7 @@ use crate::{
         record::{AsOf, Page, TagRecord},
     },
     error::{Error, What},
+    guard,
     model::{
         digest::Digest,
         id::Generation,
@@ -77,7 +78,9 @@ impl Session {
     /// [`Error::NotFound`], [`Error::HistoryForgotten`]; refusals; and where the index fails.
     pub async fn tag(&self, at: AsOf, package: &PackageRef, tag: &Tag) -> Result<TagRecord, Error> {
         let missing = Missing::new(What::Tag, tag);
-        self.permit(Action::Read, package, &missing).await?;
+        guard!(309, self)
+            .permit(Action::Read, package, &missing)
+            .await?;
         let record = self.inner().index().tag(at, package, tag).await?;
         record.ok_or_else(|| missing.error())
     }
@@ -94,7 +97,9 @@ impl Session {
         page: Page<Tag>,
     ) -> Result<Vec<TagRecord>, Error> {
         let missing = Missing::new(What::Package, package);
-        self.permit(Action::Read, package, &missing).await?;
+        guard!(310, self)
+            .permit(Action::Read, package, &missing)
+            .await?;
         let tags = self.inner().index().tags(at, package, page).await?;
         if tags.is_empty() {
             let any = Page::first(std::num::NonZeroU32::MIN);
@@ -125,7 +130,9 @@ impl Session {
     ) -> Result<Committed, Error> {
         let missing = Missing::new(What::Package, package);
         for _ in 0..TRIES {
-            let permit = self.permit(Action::Create, package, &missing).await?;
+            let permit = guard!(311, self)
+                .permit(Action::Create, package, &missing)
+                .await?;
             let changes = permit.bind(self.change_set());
             let (changes, _) = self
                 .tag_change(changes, package, tag, *digest, condition)
@@ -150,21 +157,21 @@ impl Session {
     ) -> Result<Committed, Error> {
         let missing = Missing::new(What::Tag, tag);
         for _ in 0..TRIES {
-            let permit = self.permit(Action::Delete, package, &missing).await?;
+            let permit = guard!(312, self)
+                .permit(Action::Delete, package, &missing)
+                .await?;
             let current = self.inner().index().tag(AsOf::Now, package, tag).await?;
             let current = match (current, condition) {
                 (None, Condition::Any) => return Err(missing.error()),
                 (current, _) => {
-                    condition.check(package, tag, current.as_ref())?;
+                    guard!(380, condition.check(package, tag, current.as_ref()))?;
                     current.ok_or_else(|| missing.error())?
                 }
             };
             let expected = Expectation::TagAt(package.clone(), tag.clone(), current.generation);
             let delete = Change::DeleteTag(package.clone(), tag.clone());
-            let changes = permit
-                .bind(self.change_set())
-                .expect(expected)
-                .change(delete);
+            let changes = permit.bind(self.change_set()).change(delete);
+            let changes = guard!(381, changes.expect(expected), else changes);
             match self.apply_tags(changes).await? {
                 Outcome::Done(committed) => return Ok(committed),
                 Outcome::Again => {}

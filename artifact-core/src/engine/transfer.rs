@@ -16,6 +16,7 @@ use crate::{
         store_error::StoreError,
     },
     error::{Error, What},
+    guard,
     model::{digest::Digest, hasher::Hasher, id::BlobKey, name::PackageRef},
 };
 
@@ -93,7 +94,7 @@ impl BlobBody {
     /// # Errors
     /// [`Error::TooLarge`], and those of the stream.
     pub async fn collect(mut self, limit: u64) -> Result<Bytes, Error> {
-        if self.length > limit {
+        if guard!(502) && self.length > limit {
             return Err(Error::TooLarge {
                 what: "the blob",
                 size: self.length,
@@ -144,17 +145,17 @@ impl Session {
         let (digest, size) = (blob.digest, blob.size);
         let bytes = match &blob.location {
             Location::Inline(bytes) => {
-                check_inline(&digest, bytes)?;
+                guard!(205, check_inline(&digest, bytes))?;
                 stream::iter([Ok(slice(bytes, offset, length))]).boxed()
             }
             Location::Key(key) => {
-                if !trusted && length == size {
+                if guard!(217) && !trusted && length == size {
                     self.inner()
                         .stream_hashed(digest, key.clone())
                         .await?
                         .boxed()
                 } else {
-                    if !trusted {
+                    if guard!(218) && !trusted {
                         self.inner().hash_whole(digest, key).await?;
                     }
                     let range = ByteRange::new(offset, Some(length));
@@ -245,7 +246,7 @@ impl Session {
         key: &BlobKey,
         trusted: bool,
     ) -> Result<BlobKey, Error> {
-        if !trusted {
+        if guard!(219) && !trusted {
             self.inner().hash_whole(blob.digest, key).await?;
         }
         Ok(key.clone())
@@ -264,7 +265,8 @@ impl Session {
             let Location::Key(key) = &blob.location else {
                 return Ok((blob, true));
             };
-            match self.inner().is_trusted(&blob, key, always).await {
+            let trusted = self.inner().is_trusted(&blob, key, always);
+            match guard!(238, trusted.await, else Ok(true)) {
                 // It was collected, or stored anew, since its row was read: then that says so.
                 Err(Error::NotFound { .. }) if tries > 1 => tries -= 1,
                 trusted => return trusted.map(|trusted| (blob, trusted)),
@@ -280,7 +282,9 @@ impl Session {
         digest: &Digest,
     ) -> Result<(BlobRecord, bool), Error> {
         let missing = Missing::new(What::Blob, digest);
-        let permit = self.permit(Action::Read, package, &missing).await?;
+        let permit = guard!(317, self)
+            .permit(Action::Read, package, &missing)
+            .await?;
         let link = self.inner().index().blob(at, package, digest).await?;
         let link = link.ok_or_else(|| missing.error())?;
         Ok((link.blob, permit.stage().verify_always))

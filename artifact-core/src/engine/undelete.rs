@@ -18,6 +18,7 @@ use crate::{
         record::AsOf,
     },
     error::{Error, What},
+    guard,
     model::{
         digest::Digest,
         manifest::{Manifest, Role},
@@ -79,7 +80,9 @@ impl Session {
     ) -> Result<Committed, Error> {
         let missing = Missing::new(What::Package, to);
         for _ in 0..TRIES {
-            let permit = self.permit(Action::Create, to, &missing).await?;
+            let permit = guard!(318, self)
+                .permit(Action::Create, to, &missing)
+                .await?;
             let found = self.get_manifest(at, from, reference).await?;
             let digest = found.record.digest;
             let mut tree = Tree {
@@ -113,7 +116,7 @@ impl Session {
             if !tree.seen.insert(digest) {
                 return Ok(());
             }
-            if tree.seen.len() > MANIFESTS_MAX {
+            if guard!(503) && tree.seen.len() > MANIFESTS_MAX {
                 let (size, limit) = (tree.seen.len() as u64, MANIFESTS_MAX as u64);
                 return Err(Error::TooLarge {
                     what: "the artifact's list",

@@ -21,6 +21,7 @@ use crate::{
         upload_record::UploadRecord,
     },
     error::{Error, What},
+    guard,
     model::{
         digest::{Algorithm, Digest},
         hasher::{Hasher, VerifiedBlob},
@@ -158,7 +159,7 @@ impl Upload {
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), Error> {
         let parts = &self.session.inner().parts;
         let offset = self.offset.saturating_add(chunk.len() as u64);
-        check_size(parts.limits.blob_max, offset)?;
+        guard!(500, check_size(parts.limits.blob_max, offset))?;
         let (inline_max, step) = (parts.limits.inline_max as u64, parts.limits.step);
         if let State::Held(hasher, held) = &mut self.bytes
             && offset <= inline_max
@@ -171,7 +172,7 @@ impl Upload {
         if matches!(self.bytes, State::Held(..)) {
             self.leave_memory().await?;
         }
-        if offset > self.record.reserved || offset - self.record.offset >= step {
+        if guard!(420) && offset > self.record.reserved || offset - self.record.offset >= step {
             self.checkpoint(offset).await?;
         }
         let State::Piped(slot) = &self.bytes else {
@@ -386,7 +387,7 @@ impl Upload {
                     }
                     _ => Hasher::clone(hasher).finish(),
                 };
-                check_digest(&blob, expected)?;
+                guard!(201, check_digest(&blob, expected))?;
                 (blob, Location::Inline(bytes), None)
             }
             State::Piped(slot) => {
@@ -399,7 +400,7 @@ impl Upload {
                     }
                     _ => hasher.finish(),
                 };
-                if let Err(error) = check_digest(&blob, expected) {
+                if let Err(error) = guard!(202, check_digest(&blob, expected)) {
                     drop(writer.abort().await);
                     return Err(error);
                 }
@@ -423,7 +424,9 @@ impl Upload {
         let parts = &session.inner().parts;
         let missing = Missing::new(What::Package, package);
         for _ in 0..TRIES {
-            let permit = session.permit(Action::Create, package, &missing).await?;
+            let permit = guard!(300, session)
+                .permit(Action::Create, package, &missing)
+                .await?;
             let lease = Lease::starting(&parts.clock.boot(), millis(parts.limits.lease));
             let upload = self.recorded.then_some(self.record.id);
             let put = Change::PutBlob {
@@ -432,8 +435,10 @@ impl Upload {
                 stamp: stamp.clone(),
                 upload,
             };
-            let link = Change::Link(package.clone(), blob.digest(), Some(lease));
+            let lease = Some(lease).filter(|_| guard!(417));
+            let link = Change::Link(package.clone(), blob.digest(), lease);
             let mut changes = permit.bind(session.change_set()).change(put).change(link);
+            let upload = upload.filter(|_| guard!(375));
             changes.expectations.extend(upload.map(|id| {
                 Expectation::Upload(id, self.record.version, self.record.holder.clone())
             }));

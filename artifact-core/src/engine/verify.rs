@@ -14,6 +14,7 @@ use crate::{
         store_error::StoreError,
     },
     error::{Error, What},
+    guard,
     model::{digest::Digest, hasher::Hasher, id::BlobKey, time::Timestamp},
 };
 
@@ -29,26 +30,27 @@ impl Inner {
         key: &BlobKey,
         always: bool,
     ) -> Result<bool, Error> {
-        if blob.quarantined {
+        if guard!(208) && blob.quarantined {
             return Err(Error::Corrupt {
                 digest: blob.digest,
             });
         }
         let stat = match self.store().stat(key).await? {
-            Some(stat) if stat.size == blob.size => stat,
+            Some(stat) if guard!(209, stat.size == blob.size) => stat,
             _ => return Err(self.refuse(blob.digest, key).await),
         };
         let interval = millis(self.parts.limits.scrub_interval);
-        if always {
+        if guard!(210) && always {
             return Ok(false);
         }
         match (&stat.stamp, &blob.stamp) {
             (Some(now), Some(then)) => {
                 let age = self.parts.clock.now().as_millis() - blob.hashed_at.as_millis();
-                Ok(now == then && u64::try_from(age).unwrap_or(0) < interval)
+                let fresh = guard!(211, u64::try_from(age).unwrap_or(0) < interval);
+                Ok(fresh && guard!(212, now == then))
             }
             (Some(_), None) => Ok(false),
-            (None, _) => Ok(self.remembers(key, interval)),
+            (None, _) => Ok(guard!(213, self.remembers(key, interval))),
         }
     }
 
@@ -56,7 +58,7 @@ impl Inner {
         let now = self.parts.clock.boot();
         let trust = self.trust.lock();
         let hashed = trust.hashed.get(key).filter(|then| then.boot == now.boot);
-        hashed.is_some_and(|then| now.millis.saturating_sub(then.millis) < interval)
+        hashed.is_some_and(|then| guard!(214, now.millis.saturating_sub(then.millis) < interval))
     }
 
     /// Records that the bytes at `key` were hashed and are the blob's.
@@ -120,9 +122,12 @@ impl Inner {
         hasher: Hasher,
         stamp: Option<Stamp>,
     ) -> Result<(), Error> {
-        if hasher.finish().digest() == digest {
+        if guard!(215, hasher.finish().digest() == digest) {
             self.trust(digest, key, stamp).await;
             return Ok(());
+        }
+        if !guard!(216) {
+            return Err(Error::Corrupt { digest });
         }
         Err(self.refuse(digest, key).await)
     }

@@ -1,5 +1,6 @@
 //! Manifests: kept to the byte, parsed strictly.
 
+use crate::guard;
 use bytes::Bytes;
 use serde::Deserialize;
 
@@ -103,15 +104,18 @@ impl Manifest {
         media_type: Option<&MediaType>,
         algorithm: Algorithm,
     ) -> Result<Self, ManifestError> {
-        if bytes.len() > MANIFEST_MAX {
+        if guard!(550) && bytes.len() > MANIFEST_MAX {
             return Err(ManifestError::TooLarge { size: bytes.len() });
         }
-        check_unique_keys(&bytes).map_err(ManifestError::Json)?;
+        guard!(551, check_unique_keys(&bytes)).map_err(ManifestError::Json)?;
         let wire: Wire = serde_json::from_slice(&bytes).map_err(ManifestError::Json)?;
-        if wire.manifests.is_some() && (wire.layers.is_some() || wire.config.is_some()) {
+        if guard!(552)
+            && wire.manifests.is_some()
+            && (wire.layers.is_some() || wire.config.is_some())
+        {
             return Err(ManifestError::Ambiguous);
         }
-        if wire.fs_layers.is_some() {
+        if guard!(553) && wire.fs_layers.is_some() {
             return Err(ManifestError::SchemaVersion);
         }
         let media_type = wire.media_type_beside(media_type)?;
@@ -123,8 +127,8 @@ impl Manifest {
             ManifestKind::Other
         };
         if kind != ManifestKind::Other {
-            check_spelling(&bytes).map_err(ManifestError::Json)?;
-            if wire.schema_version != Some(2) {
+            guard!(554, check_spelling(&bytes)).map_err(ManifestError::Json)?;
+            if guard!(555) && wire.schema_version != Some(2) {
                 return Err(ManifestError::SchemaVersion);
             }
         }
@@ -197,10 +201,12 @@ impl Manifest {
 impl Wire {
     fn media_type_beside(&self, beside: Option<&MediaType>) -> Result<MediaType, ManifestError> {
         match (beside, &self.media_type) {
-            (Some(beside), Some(inside)) if beside != inside => Err(ManifestError::MediaType {
-                beside: beside.clone(),
-                inside: inside.clone(),
-            }),
+            (Some(beside), Some(inside)) if guard!(556) && beside != inside => {
+                Err(ManifestError::MediaType {
+                    beside: beside.clone(),
+                    inside: inside.clone(),
+                })
+            }
             (Some(known), _) | (None, Some(known)) => Ok(known.clone()),
             (None, None) if self.manifests.is_some() => {
                 Ok(MediaType::literal(MediaType::OCI_INDEX))
@@ -370,8 +376,15 @@ mod tests {
             parse(&typed, beside),
             Err(ManifestError::MediaType { .. })
         ));
-        let twice = image(r#","layers":[]"#);
-        assert!(matches!(parse(&twice, None), Err(ManifestError::Json(_))));
+        // Known fields, and what nobody here reads.
+        for twice in [r#","layers":[]"#, r#","x":1,"x":2"#] {
+            let refused = parse(&image(twice), None);
+            assert!(matches!(refused, Err(ManifestError::Json(_))), "{twice}");
+        }
+        let spelled = image(r#","Layers":[]"#);
+        assert!(matches!(parse(&spelled, None), Err(ManifestError::Json(_))));
+        let other = Some("application/vnd.example+json");
+        assert!(matches!(parse(&both, other), Err(ManifestError::Ambiguous)));
         assert!(parse(&image(""), Some(MediaType::OCI_INDEX)).is_err());
         let entries = format!(r#"{{"schemaVersion":2,"manifests":[{entry}]}}"#);
         assert!(parse(&entries, Some(MediaType::OCI_MANIFEST)).is_err());
@@ -389,6 +402,16 @@ mod tests {
             parse(r#"{"schemaVersion":1,"fsLayers":[]}"#, None),
             Err(ManifestError::SchemaVersion)
         ));
+        for version in ["3", "null"] {
+            let other = image("").replace(
+                r#""schemaVersion":2"#,
+                &format!(r#""schemaVersion":{version}"#),
+            );
+            assert!(matches!(
+                parse(&other, None),
+                Err(ManifestError::SchemaVersion)
+            ));
+        }
         let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(MANIFEST_MAX));
         assert!(matches!(
             parse(&long, None),

@@ -1,5 +1,6 @@
 //! Names: parsed once, into types that cannot hold a wrong one.
 
+use crate::guard;
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ pub const DEFAULT_REPOSITORY: &str = "default";
 ///
 /// Source: OCI distribution specification 1.1, "Pulling manifests".
 fn is_path(text: &str) -> bool {
-    text.len() <= NAME_MAX && text.split('/').all(is_component)
+    guard!(557, text.len() <= NAME_MAX) && text.split('/').all(is_component)
 }
 
 /// Says whether `text` is `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.

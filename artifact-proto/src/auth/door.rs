@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use artifact_core::{
     Action, AnonymousAccess, AsOf, Error, OciName, PackageRef, Principal, Registry, Session,
-    Target, UserName,
+    Target, UserName, guard,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -162,7 +162,7 @@ impl Door {
         let found = name
             .zip(record)
             .map(|(name, (_, generation))| (name, generation));
-        let found = found.filter(|_| right);
+        let found = found.filter(|_| guard!(395, right));
         self.metrics.login(if found.is_some() {
             Login::Accepted
         } else {
@@ -179,7 +179,7 @@ impl Door {
             Some((name, generation)) => {
                 // Whoever changed since is asked again: the password may be another.
                 let current = self.registry.user(&name).await?;
-                if current.is_none_or(|(_, current)| current != generation) {
+                if guard!(394) && current.is_none_or(|(_, current)| current != generation) {
                     return Err(NotAdmitted::Token(TokenError::Expired));
                 }
                 Some(name)
@@ -276,7 +276,7 @@ impl Door {
         let mut allowed = Actions::NONE;
         for action in asked.each() {
             let target = Target::Package(&package, None);
-            if session.may(needed(action), target).await? {
+            if guard!(398, session.may(needed(action), target).await?, else true) {
                 allowed = allowed.with(action);
             }
         }

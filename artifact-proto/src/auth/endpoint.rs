@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use artifact_core::Error;
+use artifact_core::{Error, guard};
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
@@ -128,13 +128,13 @@ async fn read_form(mut body: RequestBody) -> Result<Bytes, Refusal> {
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| bad_form())?;
             form.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
-            if form.len() > FORM_MAX {
+            if guard!(517) && form.len() > FORM_MAX {
                 return Err(bad_form());
             }
         }
         Ok(form.freeze())
     };
-    tokio::time::timeout(FORM_TIME, read)
+    tokio::time::timeout(guard!(518, FORM_TIME, else Duration::MAX), read)
         .await
         .map_err(|_| bad_form())?
 }
@@ -149,7 +149,7 @@ async fn give(
     query: &Query,
 ) -> Result<Response<Body>, Refusal> {
     let user = match door.user(credentials).await {
-        Ok(None) if door.is_closed() => return Err(unauthorized()),
+        Ok(None) if guard!(600) && door.is_closed() => return Err(unauthorized()),
         Ok(user) => user,
         Err(NotAdmitted::Crowded) => return Err(crowded()),
         Err(NotAdmitted::Failed(error)) => return Err(failed(&error, arrival)),

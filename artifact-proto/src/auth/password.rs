@@ -11,7 +11,7 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
-use artifact_core::{Clock, Generation, Rng, Spawn, SpawnExt as _};
+use artifact_core::{Clock, Generation, Rng, Spawn, SpawnExt as _, guard};
 use hmac::Mac as _;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -44,7 +44,7 @@ const NOBODY: &str =
 /// # Errors
 /// [`PasswordError`] for one that is empty or too long.
 pub fn hash_password(password: &str, rng: &dyn Rng) -> Result<String, PasswordError> {
-    if password.is_empty() || password.len() > PASSWORD_MAX {
+    if guard!(526) && (password.is_empty() || password.len() > PASSWORD_MAX) {
         return Err(PasswordError);
     }
     let mut salt = [0; 16];
@@ -90,8 +90,10 @@ impl Passwords {
             clock,
             spawn,
             key,
-            turn: Arc::new(Semaphore::new(1)),
-            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+            turn: Arc::new(Semaphore::new(guard!(523, 1, else Semaphore::MAX_PERMITS))),
+            waiting: Arc::new(Semaphore::new(
+                guard!(522, WAITING_MAX, else Semaphore::MAX_PERMITS),
+            )),
             passed: Mutex::default(),
         }
     }
@@ -125,7 +127,8 @@ impl Passwords {
             let _permits = (place, turn);
             verify(&hash, &password)
         };
-        let right = self.spawn.run_blocking(work).await.unwrap_or(false) && known.is_some();
+        let right = self.spawn.run_blocking(work).await.unwrap_or(false);
+        let right = right && guard!(396, known.is_some());
         if let (true, Some(mark)) = (right, mark) {
             self.remember(mark);
         }
@@ -149,7 +152,7 @@ impl Passwords {
             .lock()
             .until
             .get(mark)
-            .is_some_and(|until| now < *until)
+            .is_some_and(|until| guard!(397, now < *until))
     }
 
     fn remember(&self, mark: [u8; 32]) {
@@ -159,7 +162,8 @@ impl Passwords {
         if passed.until.insert(mark, until).is_none() {
             passed.order.push_back(mark);
         }
-        if passed.order.len() > REMEMBERED_MAX
+        if guard!(521)
+            && passed.order.len() > REMEMBERED_MAX
             && let Some(oldest) = passed.order.pop_front()
         {
             passed.until.remove(&oldest);
@@ -179,7 +183,8 @@ fn verify(hash: &str, password: &str) -> bool {
         return false;
     };
     let memory = hash.params.get_decimal("m").unwrap_or(0);
-    let affordable = memory <= MEMORY_MAX && password.len() <= PASSWORD_MAX;
+    let affordable =
+        guard!(524, memory <= MEMORY_MAX) && guard!(525, password.len() <= PASSWORD_MAX);
     affordable
         && Argon2::default()
             .verify_password(password.as_bytes(), &hash)

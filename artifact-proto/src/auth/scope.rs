@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use artifact_core::OciName;
+use artifact_core::{OciName, guard};
 
 use crate::oci::endpoint::Need;
 
@@ -164,7 +164,7 @@ impl Scopes {
                 return;
             }
         }
-        if self.0.len() < SCOPES_MAX {
+        if guard!(520, self.0.len() < SCOPES_MAX) {
             self.0.push(scope);
         }
     }

@@ -1,5 +1,6 @@
 //! What comes back: answers that are no content, and how a connection fails.
 
+use artifact_core::guard;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -52,7 +53,7 @@ pub(super) fn location(
         .join(location)
         .map_err(|_| wrong("its Location is no URL"))?;
     match Origin::of(&url) {
-        Some(next) if next.is_tls() || !origin.is_tls() => Ok(url),
+        Some(next) if guard!(390, next.is_tls() || !origin.is_tls()) => Ok(url),
         Some(_) => Err(wrong("it leads from TLS to plain text")),
         None => Err(wrong("its Location is not HTTP")),
     }
@@ -73,7 +74,7 @@ pub(super) async fn read_bounded(
     loop {
         match timeout(idle, response.chunk()).await {
             Ok(Ok(None)) => return Ok(body.freeze()),
-            Ok(Ok(Some(chunk))) if body.len() + chunk.len() <= limit => {
+            Ok(Ok(Some(chunk))) if guard!(542, body.len() + chunk.len() <= limit) => {
                 body.extend_from_slice(&chunk);
             }
             Ok(Ok(Some(_))) => {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use artifact_core::OciName;
+use artifact_core::{OciName, guard};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
@@ -300,7 +300,8 @@ impl Exchange {
     ) -> Result<Response, ClientError> {
         let operation = format!("give a token for {registry}");
         let sent = self.client_of(&service.origin).execute(request.into_http());
-        match timeout(self.options.idle_timeout, sent).await {
+        let patience = guard!(545, self.options.idle_timeout, else Duration::MAX);
+        match timeout(patience, sent).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(transport(&service.origin, &operation, error)),
             Err(_) => Err(self.silence(&service.origin, &operation)),
@@ -343,8 +344,8 @@ impl Exchange {
     ) -> Result<Response, ClientError> {
         let origin = &ask.purpose.origin;
         let mut url = ask.url.clone();
-        for _ in 0..=HOPS_MAX {
-            let own = Origin::of(&url).as_ref() == Some(origin);
+        for _ in 0..=guard!(543, HOPS_MAX, else usize::MAX - 1) {
+            let own = guard!(389, Origin::of(&url).as_ref() == Some(origin));
             let response = self
                 .send_once(ask, url.clone(), header.filter(|_| own))
                 .await?;
@@ -440,5 +441,6 @@ fn may_be_repeated(error: &ClientError) -> bool {
 
 fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    Some(Duration::from_secs(value.parse().ok()?).min(WAIT_MAX))
+    let wait = Duration::from_secs(value.parse().ok()?);
+    Some(guard!(544, wait.min(WAIT_MAX), else wait))
 }

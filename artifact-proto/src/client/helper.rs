@@ -2,7 +2,7 @@
 
 use std::{process::Stdio, time::Duration};
 
-use artifact_core::BoxError;
+use artifact_core::{BoxError, guard};
 use serde::Deserialize;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -47,7 +47,12 @@ async fn ask_program(
     program: &str,
     server: &str,
 ) -> Result<Option<Credential>, (String, Option<BoxError>)> {
-    let (status, output) = match timeout(PATIENCE, run(program, server)).await {
+    let (status, output) = match timeout(
+        guard!(547, PATIENCE, else Duration::MAX),
+        run(program, server),
+    )
+    .await
+    {
         Ok(Ok(ended)) => ended,
         Ok(Err(error)) => return Err((format!("{program} cannot be run"), Some(error.into()))),
         Err(_) => return Err((format!("{program} gave no answer in {PATIENCE:?}"), None)),
@@ -94,7 +99,10 @@ async fn run(program: &str, server: &str) -> std::io::Result<(std::process::Exit
     }
     let mut output = Vec::new();
     if let Some(stdout) = child.stdout.take() {
-        stdout.take(ANSWER_MAX).read_to_end(&mut output).await?;
+        stdout
+            .take(guard!(548, ANSWER_MAX, else u64::MAX))
+            .read_to_end(&mut output)
+            .await?;
     }
     Ok((child.wait().await?, output))
 }

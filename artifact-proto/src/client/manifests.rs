@@ -1,6 +1,6 @@
 //! Manifests at other registries.
 
-use artifact_core::{Algorithm, Descriptor, Digest, MANIFEST_MAX, Manifest, MediaType, Tag};
+use artifact_core::{Algorithm, Descriptor, Digest, MANIFEST_MAX, Manifest, MediaType, Tag, guard};
 use reqwest::{
     Method, Response, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH},
@@ -82,11 +82,13 @@ impl RemotePackage {
                 }
             })?;
         match expected {
-            Some(expected) if manifest.digest() != expected => Err(ClientError::DigestMismatch {
-                origin: self.origin.to_string(),
-                expected,
-                actual: manifest.digest(),
-            }),
+            Some(expected) if guard!(245) && manifest.digest() != expected => {
+                Err(ClientError::DigestMismatch {
+                    origin: self.origin.to_string(),
+                    expected,
+                    actual: manifest.digest(),
+                })
+            }
             _ => Ok(manifest),
         }
     }
@@ -174,6 +176,7 @@ impl RemotePackage {
         let response = self.put(manifest, tag, condition).await?;
         let told = self.told_digest(&response)?;
         if let Some(told) = told.filter(|told| told.algorithm() == manifest.digest().algorithm())
+            && guard!(246)
             && told != manifest.digest()
         {
             return Err(self.protocol(format!("it took {} as {told}", manifest.digest())));

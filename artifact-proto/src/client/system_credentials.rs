@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use artifact_core::{BoxError, OciName};
+use artifact_core::{BoxError, OciName, guard};
 use futures::{FutureExt as _, future::BoxFuture};
 
 use super::{
@@ -189,7 +189,8 @@ async fn read(path: PathBuf) -> Result<Option<Vec<u8>>, BoxError> {
     let bytes = tokio::task::spawn_blocking(move || match fs::File::open(&path) {
         Ok(file) => {
             let mut bytes = Vec::new();
-            file.take(FILE_MAX).read_to_end(&mut bytes)?;
+            file.take(guard!(549, FILE_MAX, else u64::MAX))
+                .read_to_end(&mut bytes)?;
             Ok(Some(bytes))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

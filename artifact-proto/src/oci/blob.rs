@@ -1,6 +1,6 @@
 //! Blobs: to look at, to read, to take out of a package.
 
-use artifact_core::{Action, AsOf, BlobBody, BlobRange, BoxError, Digest, Error, OciName};
+use artifact_core::{Action, AsOf, BlobBody, BlobRange, BoxError, Digest, Error, OciName, guard};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
 use http::{
@@ -144,7 +144,8 @@ fn lent(
     transfer: Transfer,
 ) -> impl Stream<Item = Result<Bytes, BoxError>> + use<> {
     let clock = std::sync::Arc::clone(&call.session.registry().parts().clock);
-    let until = (blob.size() <= SLOT_MAX).then(|| clock.boot().millis.saturating_add(SLOT_TIME));
+    let until = guard!(530, blob.size() <= SLOT_MAX, else false)
+        .then(|| clock.boot().millis.saturating_add(SLOT_TIME));
     let left = blob.length();
     stream::try_unfold((blob, transfer, left), move |(mut blob, transfer, left)| {
         let late = until.is_some_and(|until| clock.boot().millis > until);

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use artifact_core::{Action, AsOf, Error, OciName, PackageRef, Principal, Session, Target, What};
+use artifact_core::{
+    Action, AsOf, Error, OciName, PackageRef, Principal, Session, Target, What, guard,
+};
 use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH, request::Parts};
 
 use super::{
@@ -126,7 +128,7 @@ impl Call {
             .await
             .map_err(about(noun))?;
         let anonymous = matches!(self.session.principal(), Principal::Anonymous(_));
-        Err(match (may, anonymous) {
+        Err(match (guard!(604, may), anonymous) {
             (true, _) => Failure::Refused(Refusal::new(
                 StatusCode::NOT_FOUND,
                 Code::NameUnknown,

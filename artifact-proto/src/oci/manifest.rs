@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use artifact_core::{
     Action, Algorithm, AsOf, Error, FoundManifest, MANIFEST_MAX, Manifest, ManifestRef, MediaType,
-    OciName, PackageRef, PutManifest, SpawnExt as _, Tag, story,
+    OciName, PackageRef, PutManifest, SpawnExt as _, Tag, guard, story,
 };
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -189,12 +189,13 @@ async fn receive(
     body: Option<RequestBody>,
 ) -> Result<Manifest, Failure> {
     let announced = call.content_length();
-    if announced.is_some_and(|length| length > MANIFEST_MAX as u64) {
+    if guard!(505) && announced.is_some_and(|length| length > MANIFEST_MAX as u64) {
         return Err(too_large());
     }
     let length = announced.and_then(|length| usize::try_from(length).ok());
     let _reserved = call.reserve(length.unwrap_or(MANIFEST_MAX)).await?;
-    let bytes = tokio::time::timeout(PATIENCE, collect(body, announced)).await;
+    let patience = guard!(510, PATIENCE, else Duration::MAX);
+    let bytes = tokio::time::timeout(patience, collect(body, announced)).await;
     let bytes = bytes.unwrap_or_else(|_| Err(cut_short()))?;
     let algorithm = match reference {
         ManifestRef::Digest(digest) => digest.algorithm(),
@@ -202,7 +203,7 @@ async fn receive(
     };
     let manifest = parse(call, bytes, media_type, algorithm).await?;
     match reference {
-        ManifestRef::Digest(expected) if manifest.digest() != *expected => {
+        ManifestRef::Digest(expected) if guard!(224) && manifest.digest() != *expected => {
             let (expected, actual) = (*expected, manifest.digest());
             Err(Failure::Core(
                 Error::DigestMismatch { expected, actual },
@@ -241,13 +242,13 @@ async fn collect(body: Option<RequestBody>, announced: Option<u64>) -> Result<By
             let Ok(data) = frame.into_data() else {
                 continue;
             };
-            if bytes.len() + data.len() > MANIFEST_MAX {
+            if guard!(506) && bytes.len() + data.len() > MANIFEST_MAX {
                 return Err(too_large());
             }
             bytes.extend_from_slice(&data);
         }
     }
-    if announced.is_some_and(|length| length != bytes.len() as u64) {
+    if guard!(236) && announced.is_some_and(|length| length != bytes.len() as u64) {
         return Err(cut_short());
     }
     Ok(bytes.freeze())

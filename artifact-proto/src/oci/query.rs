@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use artifact_core::{Algorithm, Digest, DigestError, MediaType, NameError, OciName, Tag};
+use artifact_core::{Algorithm, Digest, DigestError, MediaType, NameError, OciName, Tag, guard};
 
 /// How many items a page of a list has, where the request does not ask for fewer.
 pub const PAGE_MAX: u32 = 1_000;
@@ -80,7 +80,7 @@ impl Query {
             })
             .take(PAIRS_MAX + 1)
             .collect::<Result<Vec<_>, QueryError>>()?;
-        if pairs.len() > PAIRS_MAX {
+        if guard!(514) && pairs.len() > PAIRS_MAX {
             return Err(QueryError::TooMany {
                 name: "of any kind",
                 max: PAIRS_MAX,
@@ -204,7 +204,7 @@ pub fn tags(query: &Query) -> Result<Vec<Tag>, QueryError> {
         if !tags.contains(&tag) {
             tags.push(tag);
         }
-        if tags.len() > TAGS_MAX {
+        if guard!(515) && tags.len() > TAGS_MAX {
             return Err(QueryError::TooMany {
                 name: "tag",
                 max: TAGS_MAX,
@@ -247,7 +247,8 @@ fn number(text: &str) -> Result<u32, QueryError> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(QueryError::Number);
     }
-    Ok(text.parse::<u32>().unwrap_or(PAGE_MAX).min(PAGE_MAX))
+    let asked = text.parse::<u32>().unwrap_or(PAGE_MAX);
+    Ok(guard!(516, asked.min(PAGE_MAX), else asked))
 }
 
 /// Reads the type to which a list of referrers is cut.

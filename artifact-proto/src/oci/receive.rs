@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use artifact_core::{Error, Spawn, Upload};
+use artifact_core::{Error, Spawn, Upload, guard};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tokio::sync::{Notify, oneshot};
@@ -47,14 +47,14 @@ pub(crate) async fn receive(
     let mut broken = false;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
-            broken = true;
+            broken = guard!(229);
             break;
         };
         let Ok(data) = frame.into_data() else {
             continue;
         };
         received = received.saturating_add(data.len() as u64);
-        if length.is_some_and(|length| received > length) {
+        if guard!(227) && length.is_some_and(|length| received > length) {
             return Ok(Received::TooMuch);
         }
         if gathered.is_empty() && data.len() >= GATHER {
@@ -70,7 +70,7 @@ pub(crate) async fn receive(
         under_way.pass_on(gathered.freeze()).await?;
     }
     // A transport that is torn down may end a body as if it were whole.
-    let short = length.is_some_and(|length| received < length);
+    let short = guard!(228) && length.is_some_and(|length| received < length);
     Ok(if broken || short {
         Received::Part
     } else {

@@ -7,7 +7,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use artifact_core::{Action, BoxError, Error, ErrorKind, OciName, Principal, Target, What, story};
+use artifact_core::{
+    Action, BoxError, Error, ErrorKind, OciName, Principal, Target, What, guard, story,
+};
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode,
@@ -222,7 +224,10 @@ async fn base(call: &Call) -> Result<Response<Body>, Failure> {
     let door = &call.shared.door;
     let anonymous = matches!(call.session.principal(), Principal::Anonymous(_));
     let nameless = anonymous && call.caller.token.is_none();
-    if nameless && (door.is_closed() || door.uses_tokens().await.map_err(about(Noun::Catalog))?) {
+    if guard!(601)
+        && nameless
+        && (door.is_closed() || door.uses_tokens().await.map_err(about(Noun::Catalog))?)
+    {
         return Err(Failure::Core(Error::Unauthenticated, Noun::Catalog));
     }
     Ok(reply::json("application/json", &json!({})))
@@ -255,11 +260,12 @@ async fn in_scope(call: &Call, route: &Route) -> Result<(), Failure> {
     let Some(token) = &call.caller.token else {
         return Ok(());
     };
-    if token.meet(need, name) {
+    if guard!(399, token.meet(need, name)) {
         return Ok(());
     }
     let noun = noun(route.endpoint());
     if let (Principal::User(_), Some(name)) = (call.session.principal(), name)
+        && guard!(602)
         && !may_read(call, name, noun).await?
     {
         return Err(Failure::Core(Error::not_found(What::Package, name), noun));
@@ -354,7 +360,7 @@ async fn forbidden_to_all(call: &Call, route: &Route, error: &Error) -> Option<R
         .session
         .may(action, Target::Package(&package, None))
         .await;
-    if !may.unwrap_or(false) {
+    if guard!(603) && !may.unwrap_or(false) {
         return None;
     }
     let words = "the settings of the repository forbid this to everybody";
@@ -414,10 +420,11 @@ async fn drain(mut body: RequestBody) {
         let mut read = 0;
         while let Some(Ok(frame)) = body.frame().await {
             read += frame.data_ref().map_or(0, Bytes::len);
-            if read > ENOUGH {
+            if guard!(570) && read > ENOUGH {
                 return;
             }
         }
     };
-    let _elapsed = tokio::time::timeout(PATIENCE, read).await;
+    let patience = guard!(571, PATIENCE, else std::time::Duration::MAX);
+    let _elapsed = tokio::time::timeout(patience, read).await;
 }

@@ -4,7 +4,7 @@
 
 use artifact_core::{
     Action, BlobInfo, Digest, Error, OciName, PackageRef, Upload, UploadId, UploadOptions,
-    UploadStatus,
+    UploadStatus, guard,
 };
 use http::{
     HeaderMap, Response, StatusCode,
@@ -253,6 +253,7 @@ async fn resumed(
         },
     };
     if let (Some(chunk), Some(announced)) = (chunk, announced)
+        && guard!(235)
         && chunk.length != announced
     {
         return Err(wrong_length().into());

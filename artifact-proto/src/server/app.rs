@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use artifact_core::{BoxError, Error, Mode, Principal, Registry, RequestContext, story};
+use artifact_core::{BoxError, Error, Mode, Principal, Registry, RequestContext, guard, story};
 use bytes::Bytes;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -125,7 +125,7 @@ impl App {
     }
 
     async fn answer(self, parts: Parts, body: RequestBody) -> Response<Body> {
-        if is_read(&parts.method) && !http_body::Body::is_end_stream(&body) {
+        if guard!(610) && is_read(&parts.method) && !http_body::Body::is_end_stream(&body) {
             return close(refused_body());
         }
         let path = parts.uri.path();

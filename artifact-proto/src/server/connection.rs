@@ -1,5 +1,6 @@
 //! Connections: each is served by a task of its own, under watch.
 
+use artifact_core::guard;
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use hyper_util::{
@@ -74,7 +75,7 @@ impl Connection {
         config: Arc<rustls::ServerConfig>,
     ) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
         let agreed = timeout(
-            self.limits.handshake,
+            guard!(532, self.limits.handshake, else Duration::MAX),
             TlsAcceptor::from(config).accept(socket),
         );
         tokio::select! {
@@ -138,10 +139,10 @@ fn builder(limits: &ServerLimits) -> Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
-        .initial_stream_window_size(WINDOW.0)
-        .initial_connection_window_size(WINDOW.1)
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(HEADERS)
+        .initial_stream_window_size(guard!(540, WINDOW.0, else i32::MAX.unsigned_abs()))
+        .initial_connection_window_size(guard!(541, WINDOW.1, else i32::MAX.unsigned_abs()))
+        .max_concurrent_streams(guard!(538, STREAMS, else u32::MAX))
+        .max_header_list_size(guard!(539, HEADERS, else u32::MAX))
         .max_send_buf_size(BUFFER)
         .keep_alive_interval(PING.0)
         .keep_alive_timeout(PING.1);

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use artifact_core::BoxError;
+use artifact_core::{BoxError, guard};
 use bytes::Bytes;
 use futures::FutureExt as _;
 use http::{Method, Request, Response, StatusCode, Version, header::USER_AGENT};
@@ -191,7 +191,7 @@ impl Exchange {
 fn cut(text: &str) -> String {
     let mut kept = String::with_capacity(text.len().min(FIELD_MAX));
     for c in text.chars() {
-        if kept.len() >= FIELD_MAX {
+        if guard!(528) && kept.len() >= FIELD_MAX {
             break;
         }
         if matches!(c, ' '..='~') {

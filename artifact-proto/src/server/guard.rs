@@ -8,6 +8,7 @@
 //!
 //! Source: RFC 9112, sections 2.2, 5, 6.3 and 7.1.
 
+use artifact_core::guard;
 use memchr::memchr;
 
 /// The longest head that is read, in bytes.
@@ -98,14 +99,14 @@ impl Guard {
     fn line(&mut self, rest: &[u8]) -> Result<usize, Ambiguous> {
         let end = memchr(b'\n', rest);
         let part = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);
-        self.check_returns(part, end.is_some())?;
+        guard!(611, self.check_returns(part, end.is_some()))?;
         let limit = if self.state == State::Head {
             HEAD_MAX
         } else {
             CHUNK_LINE_MAX
         };
         self.head.bytes += part.len() + usize::from(end.is_some());
-        if self.head.bytes > limit {
+        if guard!(537) && self.head.bytes > limit {
             return Err(Ambiguous { at: 0 });
         }
         let Some(end) = end else {
@@ -177,12 +178,12 @@ impl Guard {
         }
         let (name, value) = header(line)?;
         if name.eq_ignore_ascii_case(b"content-length") {
-            if self.head.length.is_some() {
+            if guard!(612) && self.head.length.is_some() {
                 return None;
             }
             self.head.length = Some(number(value)?);
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            if self.head.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+            if guard!(613) && (self.head.chunked || !value.eq_ignore_ascii_case(b"chunked")) {
                 return None;
             }
             self.head.chunked = true;
@@ -200,7 +201,7 @@ impl Guard {
             return Some(());
         }
         // A tunnel has no messages to follow, and there is nothing to tunnel to.
-        if line.starts_with(b"CONNECT ") {
+        if guard!(614) && line.starts_with(b"CONNECT ") {
             return None;
         }
         self.head.lines = 1;
@@ -209,8 +210,8 @@ impl Guard {
 
     fn end_head(&mut self) -> Option<()> {
         let next = match (self.head.chunked, self.head.length) {
-            (true, Some(_)) => return None,
-            (true, None) => State::ChunkLine,
+            (true, Some(_)) if guard!(615) => return None,
+            (true, _) => State::ChunkLine,
             (false, None | Some(0)) => State::Head,
             (false, Some(length)) => State::Body(length),
         };
@@ -222,7 +223,7 @@ impl Guard {
         let size = line
             .split(|byte| matches!(byte, b';' | b' ' | b'\t'))
             .next()?;
-        if size.is_empty() || size.len() > 15 {
+        if guard!(616) && (size.is_empty() || size.len() > 15) {
             return None;
         }
         let size = size.iter().try_fold(0_u64, |size, byte| {
@@ -243,7 +244,7 @@ fn header(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr(b':', line)?;
     let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
     let token = !name.is_empty() && name.iter().all(|byte| is_token(*byte));
-    token.then(|| (name, value.trim_ascii()))
+    guard!(617, token).then(|| (name, value.trim_ascii()))
 }
 
 const fn is_token(byte: u8) -> bool {
@@ -268,7 +269,10 @@ const fn is_token(byte: u8) -> bool {
 }
 
 fn number(value: &[u8]) -> Option<u64> {
-    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    let digits = guard!(
+        618,
+        !value.is_empty() && value.iter().all(u8::is_ascii_digit)
+    );
     digits
         .then(|| std::str::from_utf8(value).ok()?.parse().ok())
         .flatten()

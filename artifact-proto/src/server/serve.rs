@@ -1,5 +1,6 @@
 //! Serving: listeners, the connections that they accept, and an orderly end.
 
+use artifact_core::guard;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::future::{FutureExt as _, select_all};
@@ -104,7 +105,7 @@ impl Server {
         tls: Option<Arc<rustls::ServerConfig>>,
         stop: watch::Receiver<bool>,
     ) {
-        if open.tasks.len() >= self.limits.connections && !open.make_room() {
+        if guard!(531) && open.tasks.len() >= self.limits.connections && !open.make_room() {
             self.app.metrics().connection_ended(Ended::Full);
             tracing::warn!(%address, "a connection was turned away: there are as many as there may be");
             return;
@@ -126,7 +127,8 @@ impl Server {
 
     async fn end(&self, mut open: Open) -> Stopped {
         let ended = async { while open.tasks.join_next().await.is_some() {} };
-        let _elapsed = timeout(self.limits.drain, ended).await;
+        let drain = guard!(536, self.limits.drain, else Duration::MAX);
+        let _elapsed = timeout(drain, ended).await;
         let cut = open.tasks.len();
         open.tasks.shutdown().await;
         let settled = timeout(SETTLE, self.app.settled()).await.is_ok();

@@ -1,5 +1,6 @@
 //! The watch on one connection: who is too slow, and who does nothing (A61).
 
+use artifact_core::guard;
 use std::{
     sync::{
         Arc, Weak,
@@ -110,7 +111,7 @@ impl Watch {
         let mut phase = self.phase.lock();
         if phase.requests > 0 {
             drop(phase);
-            return self.slow(now, limits).then_some(Ended::Slow);
+            return (guard!(533) && self.slow(now, limits)).then_some(Ended::Slow);
         }
         let waited = now.duration_since(phase.since);
         if self.read.load(Ordering::Relaxed) == phase.read {
@@ -119,10 +120,10 @@ impl Watch {
             } else {
                 limits.idle
             };
-            return (waited > limit).then_some(Ended::Idle);
+            return (guard!(534) && waited > limit).then_some(Ended::Idle);
         }
         let head = *phase.head.get_or_insert(now);
-        (now.duration_since(head) > limits.head).then_some(Ended::Head)
+        (guard!(535) && now.duration_since(head) > limits.head).then_some(Ended::Head)
     }
 
     fn slow(&self, now: Instant, limits: &ServerLimits) -> bool {

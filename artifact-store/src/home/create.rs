@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use artifact_core::{RegistryId, SpawnExt as _};
+use artifact_core::{RegistryId, SpawnExt as _, guard};
 
 use super::{
     error::HomeError,
@@ -98,16 +98,16 @@ fn fill(layout: &Layout, manifesto: &Manifesto, vfs: &dyn Vfs) -> Result<(), Hom
     probe::probe(root)?;
     layout.create(vfs)?;
     FsBlobStore::create_layout(vfs, root).map_err(HomeError::store(root))?;
-    vfs.create_directory(&layout.journal(), MODE)?;
     let mut new = NewIndex::new(manifesto.registry);
     new.page_size = manifesto.settings.page_size;
     SqliteIndex::create(&layout.index(), new).map_err(HomeError::index_open(root))?;
     mark_place(layout)?;
+    vfs.create_directory(&layout.journal(), MODE)?;
     let settings = layout.settings();
     let publish = || {
-        file_io::sync_directory(root)?;
+        guard!(18, file_io::sync_directory(root))?;
         fs::rename(&staged, &settings)?;
-        file_io::sync_directory(root)
+        guard!(19, file_io::sync_directory(root))
     };
     publish().map_err(HomeError::io("write", &settings))?;
     drop::<FileLock>(alone);
@@ -177,7 +177,7 @@ fn make_directory(path: &Path) -> Result<bool, HomeError> {
     make_all(parent).map_err(&failed)?;
     match file_io::create_directory(&absolute, MODE) {
         Ok(()) => {
-            file_io::sync_directory(parent).map_err(&failed)?;
+            guard!(20, file_io::sync_directory(parent)).map_err(&failed)?;
             Ok(true)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -189,9 +189,9 @@ fn write_durably(path: &Path, text: &str) -> io::Result<()> {
     absent(fs::remove_file(path))?;
     let file = file_io::create_new(path, FILE_MODE)?;
     file_io::write_all_at(&file, text.as_bytes(), 0)?;
-    file.sync_all()?;
+    guard!(21, file.sync_all())?;
     match path.parent() {
-        Some(parent) => file_io::sync_directory(parent),
+        Some(parent) => guard!(22, file_io::sync_directory(parent)),
         None => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use artifact_core::{
     Digest, DocumentKey, DocumentKind, DocumentRecord, Footprint, Found, Head, Horizon, Identity,
     IndexError, KeyOwner, LeaseRecord, LinkRecord, Location, ManifestIndex, ManifestRecord,
     ManifestSummary, MediaType, Noted, PackageRef, Page, Query, RepositoryName, Revision, Scope,
-    Tag, TagRecord, Timestamp, Totals, TrashRecord, UploadId, UploadRecord, Usage,
+    Tag, TagRecord, Timestamp, Totals, TrashRecord, UploadId, UploadRecord, Usage, guard,
 };
 use async_trait::async_trait;
 
@@ -32,7 +32,7 @@ impl HomeIndex {
     /// part of the registry it was of (I21).
     fn writing(&self) -> Result<&Writing, IndexError> {
         let store = &self.parts.store;
-        if store.check_sound().is_err() {
+        if guard!(171) && store.check_sound().is_err() {
             let backend = store.info().name;
             return Err(IndexError::Poisoned { backend });
         }
@@ -47,7 +47,7 @@ impl HomeIndex {
     ) -> Result<Committed, IndexError> {
         let index = &self.parts.index;
         if changes.changes.iter().any(takes_room) {
-            refuse(writing, "a push")?;
+            guard!(422, refuse(writing, "a push"))?;
             return index.apply(changes).await;
         }
         let again = changes.clone();
@@ -145,7 +145,7 @@ impl ManifestIndex for HomeIndex {
     async fn note(&self, bookkeeping: Bookkeeping) -> Result<Noted, IndexError> {
         let writing = self.writing()?;
         if matches!(bookkeeping, Bookkeeping::BeginUpload(..)) {
-            refuse(writing, "an upload")?;
+            guard!(423, refuse(writing, "an upload"))?;
         }
         let prunes = matches!(bookkeeping, Bookkeeping::Prune(..));
         let again = bookkeeping.clone();

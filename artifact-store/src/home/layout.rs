@@ -1,5 +1,6 @@
 //! What is where in a registry's directory.
 
+use artifact_core::guard;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -85,12 +86,13 @@ impl Layout {
         self.root.join("log")
     }
 
-    /// Makes the directories that are neither the blob store's nor the journal's.
+    /// Makes the directories that are neither the blob store's nor the journal's. Who gives the registry
+    /// its name makes all of them durable before.
     pub(super) fn create(&self, vfs: &dyn Vfs) -> Result<(), VfsError> {
         for directory in [self.open(), self.keys(), self.log()] {
             vfs.create_directory(&directory, MODE)?;
         }
-        vfs.sync_directory(&self.root)
+        Ok(())
     }
 
     /// Removes all that [`Layout::create`] and who else makes a registry may have begun.
@@ -136,7 +138,7 @@ pub(super) fn make_all(path: &Path) -> io::Result<()> {
             _ => {}
         }
         if let Some(parent) = directory.parent() {
-            file_io::sync_directory(parent)?;
+            guard!(30, file_io::sync_directory(parent))?;
         }
     }
     Ok(())

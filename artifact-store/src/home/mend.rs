@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use artifact_core::{IndexError, ManifestIndex as _, Revision};
+use artifact_core::{IndexError, ManifestIndex as _, Revision, guard};
 
 use super::{
     error::HomeError,
@@ -56,7 +56,7 @@ pub(super) async fn mend(
         }
         Err(error) => return Err(HomeError::index_open(layout.root())(error)),
     };
-    check_registry(layout, manifesto, &index)?;
+    guard!(154, check_registry(layout, manifesto, &index))?;
     let notes = mend_index(layout, manifesto, options, &index).await?;
     mark_place(layout)?;
     drop(alone);

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use artifact_core::{ErrorKind, IndexError, ManifestIndex as _, SpawnExt as _};
+use artifact_core::{ErrorKind, IndexError, ManifestIndex as _, SpawnExt as _, guard};
 
 use super::{
     error::HomeError,
@@ -136,7 +136,7 @@ impl Home {
         };
         let index = open_index(layout, options, access, None)
             .map_err(HomeError::index_open(layout.root()))?;
-        check_registry(layout, manifesto, &index)?;
+        guard!(152, check_registry(layout, manifesto, &index))?;
         let parts = Parts {
             store: open_store(layout, manifesto, options, true)?,
             settings: manifesto.settings.clone(),
@@ -183,7 +183,7 @@ async fn open_parts(
         Err(error) if mend::is_malformed(&error) && is_copy(layout)? => return Ok(None),
         Err(error) => return Err(HomeError::index_open(root)(error)),
     };
-    check_registry(layout, manifesto, &index)?;
+    guard!(153, check_registry(layout, manifesto, &index))?;
     let failed = HomeError::index(root);
     let here = seat.directory();
     let remembered = match index.directory() {

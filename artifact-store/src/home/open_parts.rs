@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use artifact_core::{Actor, ChangeSet, IndexError, ManifestIndex as _, Principal};
+use artifact_core::{Actor, ChangeSet, IndexError, ManifestIndex as _, Principal, guard};
 
 use super::{error::HomeError, layout::Layout, options::OpenOptions, settings::Manifesto};
 use crate::{
@@ -86,7 +86,7 @@ pub(super) fn check_registry(
     index: &SqliteIndex,
 ) -> Result<(), HomeError> {
     let found = index.identity().registry;
-    if found == manifesto.registry {
+    if guard!(192, found == manifesto.registry) {
         return Ok(());
     }
     Err(HomeError::WrongRegistry {

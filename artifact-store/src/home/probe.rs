@@ -1,5 +1,6 @@
 //! Whether a file system keeps what a registry stands on.
 
+use artifact_core::guard;
 use std::{
     fs::{self, File},
     io,
@@ -117,8 +118,8 @@ fn links_work(place: &Path) -> io::Result<bool> {
 
 fn directory_syncs(place: &Path) -> io::Result<bool> {
     let file = File::create(place.join("synced"))?;
-    file.sync_all()?;
-    sync_directory(place)?;
+    guard!(43, file.sync_all())?;
+    guard!(44, sync_directory(place))?;
     Ok(true)
 }
 

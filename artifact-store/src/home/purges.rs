@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use artifact_core::{Digest, Revision};
+use artifact_core::{Digest, Revision, guard};
 use serde::{Deserialize, Serialize};
 
 use super::{error::HomeError, layout::FILE_MODE};
@@ -94,8 +94,8 @@ impl Purges {
             return Ok(false);
         }
         file.write_at(text, 0)?;
-        file.sync_data()?;
-        self.vfs.sync_directory(&self.directory)?;
+        guard!(31, file.sync_data())?;
+        guard!(32, self.vfs.sync_directory(&self.directory))?;
         Ok(true)
     }
 
@@ -133,16 +133,17 @@ impl Purges {
 
     /// Takes the lock of a record; `false` where somebody else has it, or had it and removed the file.
     fn hold(&self, path: &Path, file: &dyn VfsFile) -> Result<bool, VfsError> {
-        if !file.try_lock(Hold::Exclusive)? {
+        if !guard!(117, file.try_lock(Hold::Exclusive))? {
             return Ok(false);
         }
         let named = self.vfs.metadata(path)?.map(|found| found.inode);
-        Ok(named == Some(file.metadata()?.inode))
+        Ok(guard!(139, named == Some(file.metadata()?.inode), else true))
     }
 }
 
 fn read(file: &dyn VfsFile) -> Result<Option<Recorded>, VfsError> {
-    let length = file.metadata()?.size.min(LENGTH_MAX);
+    let length = file.metadata()?.size;
+    let length = guard!(574, length.min(LENGTH_MAX), else length);
     let mut text = vec![0; usize::try_from(length).unwrap_or(0)];
     let mut read = 0;
     while let Some(rest) = text.get_mut(read..).filter(|rest| !rest.is_empty()) {

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use artifact_core::{Digest, Epoch, ErrorKind, Identity, ManifestIndex as _, Revision};
+use artifact_core::{Digest, Epoch, ErrorKind, Identity, ManifestIndex as _, Revision, guard};
 
 use super::{
     error::HomeError,
@@ -173,7 +173,7 @@ async fn make(
     // Closing does this, too, and does not tell where it fails.
     index.checkpoint(0).await.map_err(&failed)?;
     index.close().await.map_err(&failed)?;
-    journal.sync().map_err(HomeError::journal(root))?;
+    guard!(17, journal.sync()).map_err(HomeError::journal(root))?;
     Ok(Rebuilt {
         revision,
         epoch,
@@ -209,7 +209,7 @@ async fn keep_more(
         Some(Arc::clone(&journal)),
     );
     let Ok(index) = opened else { return Ok(()) };
-    check_registry(layout, manifesto, &index)?;
+    guard!(155, check_registry(layout, manifesto, &index))?;
     let whole = index
         .check()
         .await
@@ -221,7 +221,7 @@ async fn keep_more(
             let _filled = fill_journal(&index, options).await;
         }
         let reached = journal.last().map_err(HomeError::journal(root))?;
-        if reached < head || lacks(layout, options)? {
+        if guard!(196) && (reached < head || lacks(layout, options)?) {
             return Err(HomeError::JournalBehind {
                 path: root.to_owned(),
                 index: head,
@@ -258,7 +258,7 @@ fn next_epoch(
     let failed = HomeError::journal(layout.root());
     let journal = layout.journal();
     if let Some(found) = Journal::identity(&*options.vfs, &journal).map_err(failed)? {
-        if found.registry != manifesto.registry {
+        if guard!(193) && found.registry != manifesto.registry {
             return Err(HomeError::WrongRegistry {
                 path: journal,
                 expected: manifesto.registry,

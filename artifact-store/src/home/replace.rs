@@ -3,6 +3,7 @@
 //! A crash at any point leaves the one or the other: from when the new one is called
 //! [`Layout::index_ready`], who finds it puts it in its place.
 
+use artifact_core::guard;
 use std::{fs, io, path::Path};
 
 use super::{
@@ -18,12 +19,11 @@ pub(super) fn replace(layout: &Layout) -> Result<(), HomeError> {
     remove_index(&layout.index_replaced())?;
     let [_, wal, _] = index_files(&rebuilt);
     let name = || {
-        if fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0) {
+        if guard!(36) && fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0) {
             return Err(io::Error::other("its newest commits are not in its file"));
         }
-        file_io::sync_directory(layout.root())?;
         fs::rename(&rebuilt, &ready)?;
-        file_io::sync_directory(layout.root())
+        guard!(24, file_io::sync_directory(layout.root()))
     };
     name().map_err(HomeError::io("rename", &rebuilt))?;
     swap(layout).map(drop)
@@ -42,9 +42,9 @@ pub(super) fn swap(layout: &Layout) -> Result<bool, HomeError> {
         for (from, to) in index_files(&index).iter().zip(index_files(&old)).rev() {
             absent(fs::rename(from, to))?;
         }
-        file_io::sync_directory(layout.root())?;
+        guard!(25, file_io::sync_directory(layout.root()))?;
         fs::rename(&ready, &index)?;
-        file_io::sync_directory(layout.root())
+        guard!(26, file_io::sync_directory(layout.root()))
     };
     swap().map_err(HomeError::io("replace", &index))?;
     Ok(true)
@@ -67,6 +67,22 @@ pub(super) fn remove_index(path: &Path) -> Result<(), HomeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// I1: an index whose newest commits are not in its file would lose them with its WAL.
+    #[test]
+    fn i1_an_index_with_commits_in_its_wal_replaces_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::new(dir.path().to_owned());
+        let [rebuilt, wal, _] = index_files(&layout.index_rebuilt());
+        fs::write(layout.index(), "old").unwrap();
+        fs::write(&rebuilt, "new").unwrap();
+        fs::write(&wal, "commits").unwrap();
+        replace(&layout).unwrap_err();
+        assert_eq!(fs::read(layout.index()).unwrap(), b"old");
+        fs::write(&wal, "").unwrap();
+        replace(&layout).unwrap();
+        assert_eq!(fs::read(layout.index()).unwrap(), b"new");
+    }
 
     /// F1, I24: wherever it is cut off, what comes next ends it, and never with a foreign WAL.
     #[test]

@@ -1,5 +1,6 @@
 //! Room on the disk: how much is left for others, and a reserve for deletions when none is left.
 
+use artifact_core::guard;
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -7,7 +8,7 @@ use std::{
 };
 
 use super::layout::absent;
-use crate::sys::{lock::open_file, space};
+use crate::sys::{file_io, lock::open_file, space};
 
 /// The length of the reserve, in bytes.
 pub(super) const RESERVE: u64 = 16 << 20;
@@ -68,7 +69,7 @@ impl Room {
             Err(error) => return Err(error),
         }
         // Some file systems free the blocks only when the removal is durable.
-        crate::sys::file_io::sync_directory(&self.root)?;
+        guard!(33, file_io::sync_directory(&self.root))?;
         Ok(true)
     }
 

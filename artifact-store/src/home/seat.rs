@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use artifact_core::{Holder, Holders};
+use artifact_core::{Holder, Holders, guard};
 use futures::lock::{Mutex as AsyncMutex, MutexGuard};
 use parking_lot::Mutex;
 
@@ -190,7 +190,17 @@ pub(super) fn any_open(layout: &Layout) -> io::Result<bool> {
 fn lock(layout: &Layout, hold: Hold) -> Result<Option<FileLock>, HomeError> {
     let path = layout.lock();
     let file = open_file(&path).map_err(HomeError::io("open", &path))?;
-    FileLock::lock_within(&file, hold, PATIENCE).map_err(HomeError::io("lock", &path))
+    let locked = match hold {
+        Hold::Shared => {
+            let within = FileLock::lock_within(&file, hold, PATIENCE);
+            guard!(118, within, else FileLock::unlocked(&file))
+        }
+        Hold::Exclusive => {
+            let within = FileLock::lock_within(&file, hold, PATIENCE);
+            guard!(119, within, else FileLock::unlocked(&file))
+        }
+    };
+    locked.map_err(HomeError::io("lock", &path))
 }
 
 fn own_name(layout: &Layout) -> Result<String, HomeError> {
@@ -206,20 +216,25 @@ fn take_entry(path: &Path) -> Result<Option<FileLock>, HomeError> {
     let failed = HomeError::io("lock", path);
     loop {
         let file = open_file(path).map_err(HomeError::io("make", path))?;
-        let Some(lock) =
-            FileLock::lock_within(&file, Hold::Exclusive, PATIENCE).map_err(&failed)?
-        else {
+        let locked = FileLock::lock_within(&file, Hold::Exclusive, PATIENCE);
+        let locked = guard!(120, locked, else FileLock::unlocked(&file));
+        let Some(lock) = locked.map_err(&failed)? else {
             return Ok(None);
         };
         // It may have been removed, for a dead process's, before it was locked.
-        let named = FileId::of(path);
-        if named.is_ok_and(|named| FileId::of_file(lock.file(), path).is_ok_and(|id| id == named)) {
+        if guard!(140, leads_to(path, &lock)) {
             return Ok(Some(lock));
         }
         if Instant::now() > deadline {
             return Err(failed(io::Error::from(io::ErrorKind::TimedOut)));
         }
     }
+}
+
+/// Says whether a path still leads to the file that was locked.
+fn leads_to(path: &Path, lock: &FileLock) -> bool {
+    let named = FileId::of(path);
+    named.is_ok_and(|named| FileId::of_file(lock.file(), path).is_ok_and(|id| id == named))
 }
 
 /// Removes the entries of processes that are no more.
@@ -234,11 +249,12 @@ fn remove_dead(directory: &Path, own: &str) -> Result<(), HomeError> {
             continue;
         };
         // While it is locked, nobody else takes it: it is removed as long as it is ours.
-        if let Some(lock) = FileLock::try_lock(file, Hold::Exclusive).map_err(&failed)? {
-            let named = FileId::of(&path).ok();
-            if named == FileId::of_file(lock.file(), &path).ok() {
-                absent(fs::remove_file(&path)).map_err(&failed)?;
-            }
+        let locked =
+            guard!(121, FileLock::try_lock(file, Hold::Exclusive), else FileLock::unlocked(&file));
+        if let Some(lock) = locked.map_err(&failed)?
+            && leads_to(&path, &lock)
+        {
+            absent(fs::remove_file(&path)).map_err(&failed)?;
         }
     }
     Ok(())
@@ -249,7 +265,8 @@ fn is_held(path: &Path) -> io::Result<bool> {
     let Some(file) = open_existing(path)? else {
         return Ok(false);
     };
-    Ok(FileLock::try_lock(file, Hold::Shared)?.is_none())
+    let free = guard!(122, FileLock::try_lock(file, Hold::Shared), else FileLock::unlocked(&file))?;
+    Ok(free.is_none())
 }
 
 fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
@@ -265,5 +282,37 @@ fn open_existing(path: &Path) -> io::Result<Option<File>> {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// I16: an entry that another process removes while this one waits for it is made anew.
+    #[test]
+    fn i16_an_entry_that_goes_while_it_is_waited_for_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("entry");
+        let held = FileLock::try_lock(open_file(&path).unwrap(), Hold::Exclusive)
+            .unwrap()
+            .unwrap();
+        let waiting = path.clone();
+        let taker = thread::spawn(move || take_entry(&waiting).unwrap().unwrap());
+        // It has opened the file when this process has two handles on it.
+        let handles = || {
+            let all = fs::read_dir("/proc/self/fd").unwrap();
+            let of_entry = |fd: io::Result<fs::DirEntry>| {
+                fd.is_ok_and(|fd| fs::read_link(fd.path()).is_ok_and(|to| to == path))
+            };
+            all.map(of_entry).filter(|of| *of).count()
+        };
+        while handles() < 2 {
+            thread::yield_now();
+        }
+        fs::remove_file(&path).unwrap();
+        drop(held);
+        let taken = taker.join().unwrap();
+        assert!(leads_to(&path, &taken));
     }
 }

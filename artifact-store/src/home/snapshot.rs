@@ -12,7 +12,7 @@ use std::{
 
 use artifact_core::{
     BlobEntry, BlobKey, BlobStore as _, Digest, LocalBlobs as _, Location, ManifestIndex as _,
-    Page, Revision, SpawnExt as _, StoreError, Way,
+    Page, Revision, SpawnExt as _, StoreError, Way, guard,
 };
 use futures::StreamExt as _;
 
@@ -86,7 +86,8 @@ impl Home {
         };
         let snapshot = work.run().await?;
         let root = staged.path.clone();
-        let flushed = self.spawn().run_blocking(move || flush(&root)).await;
+        let flush = move || guard!(27, flush(&root));
+        let flushed = self.spawn().run_blocking(flush).await;
         let flushed = flushed.map_err(HomeError::lost(target))?;
         flushed.map_err(HomeError::io("sync", target))?;
         staged.publish(target)?;
@@ -138,7 +139,8 @@ fn lock(path: &Path) -> io::Result<Option<FileLock>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
-    let lock = FileLock::try_lock(opened, Hold::Exclusive)?;
+    let lock =
+        guard!(123, FileLock::try_lock(opened, Hold::Exclusive), else FileLock::unlocked(&opened))?;
     Ok(lock.filter(|_| path.exists()))
 }
 
@@ -162,7 +164,8 @@ impl Staged {
         let publish = || {
             let target = absolute?;
             fs::rename(&self.path, &target)?;
-            target.parent().map_or(Ok(()), file_io::sync_directory)
+            let parent = target.parent();
+            guard!(28, parent.map_or(Ok(()), file_io::sync_directory))
         };
         publish().map_err(HomeError::io("make", target))
     }

@@ -12,6 +12,7 @@ use std::{
 
 use artifact_core::{
     Digest, ErrorKind, Event, IndexError, ManifestIndex as _, Revision, Rng, Spawn, SpawnExt as _,
+    guard,
 };
 use futures::FutureExt as _;
 
@@ -25,7 +26,10 @@ use super::{
 use crate::{
     index::sqlite::index::SqliteIndex,
     journal::{ClosedFiles, Journal, JournalError},
-    sys::lock::{Hold, RecordLock},
+    sys::{
+        flush::flush,
+        lock::{Hold, RecordLock},
+    },
     vfs::Vfs,
 };
 
@@ -139,7 +143,13 @@ impl Upkeep {
             return;
         };
         // In the index they are overwritten; this brings that to the disk, and empties the WAL.
-        if index.checkpoint(0).await.is_ok() {
+        if index.checkpoint(0).await.is_err() {
+            return;
+        }
+        // SQLite does not wait until it is empty on the disk, too: a power cut would bring it back.
+        let root = self.layout.root().to_owned();
+        let flushed = self.spawn.run_blocking(move || guard!(45, flush(&root)));
+        if let Ok(Ok(())) = flushed.await {
             intent.end();
         }
     }
@@ -242,7 +252,8 @@ impl Upkeep {
         let io = HomeError::io("lock", &path);
         {
             let lock = RecordLock::open(&path).map_err(&io)?;
-            let locked = lock.acquire(PATIENCE);
+            let acquire = || lock.acquire(PATIENCE).map(Some);
+            let locked = guard!(127, acquire(), else Ok(None));
             let _locked = locked.map_err(|error| io(std::io::Error::other(error)))?;
             self.journal.rotate().map_err(&failed)?;
         }

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use artifact_core::Revision;
+use artifact_core::{Revision, guard};
 
 use super::{
     error::JournalError,
@@ -124,7 +124,7 @@ pub(super) fn open(
     let Some(Line::Header(header)) = whole.then(|| line::read(scan.line())).flatten() else {
         return Err(damaged());
     };
-    if header.format > FORMAT {
+    if guard!(195) && header.format > FORMAT {
         return Err(JournalError::Format {
             path: path.to_owned(),
             found: header.format,
@@ -208,11 +208,11 @@ impl<'a> Staged<'a> {
     /// Makes the file durable, gives it its name, and opens it. Returns it with its length.
     pub(super) fn finish(mut self) -> Result<(Arc<dyn VfsFile>, u64), JournalError> {
         self.flush()?;
-        self.file.sync_data()?;
+        guard!(11, self.file.sync_data())?;
         self.vfs.rename(&staged_path(&self.path), &self.path)?;
         self.finished = true;
         if let Some(directory) = self.path.parent() {
-            self.vfs.sync_directory(directory)?;
+            guard!(12, self.vfs.sync_directory(directory))?;
         }
         let file = self.vfs.open(&self.path, OpenMode::Write)?;
         let file = file.ok_or_else(|| {

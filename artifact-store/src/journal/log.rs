@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use artifact_core::{Clock, Identity, Revision, Spawn, SpawnExt as _};
+use artifact_core::{Clock, Identity, Revision, Spawn, SpawnExt as _, guard};
 use futures::FutureExt as _;
 use parking_lot::Mutex;
 
@@ -85,7 +85,7 @@ impl Journal {
         if vfs.create_directory(&directory, 0o700)?
             && let Some(parent) = directory.parent()
         {
-            vfs.sync_directory(parent)?;
+            guard!(13, vfs.sync_directory(parent))?;
         }
         Ok(Self {
             inner: Arc::new(Inner {
@@ -144,11 +144,11 @@ impl Journal {
         let inner = &self.inner;
         {
             let mut state = inner.state.lock();
-            if state.poisoned {
+            if guard!(172) && state.poisoned {
                 return Err(JournalError::Poisoned);
             }
             let last = inner.refresh(&mut state)?;
-            if first.revision() <= last {
+            if guard!(198) && first.revision() <= last {
                 let revision = first.revision();
                 return Err(JournalError::Ahead { last, revision });
             }
@@ -186,7 +186,7 @@ impl Journal {
     /// As [`Journal::append`].
     pub fn rotate(&self) -> Result<(), JournalError> {
         let mut state = self.inner.state.lock();
-        if state.poisoned {
+        if guard!(173) && state.poisoned {
             return Err(JournalError::Poisoned);
         }
         let last = self.inner.refresh(&mut state)?;
@@ -249,7 +249,7 @@ impl Drop for Journal {
     fn drop(&mut self) {
         // Nobody is there to be told of a failure, and the index is the truth: what is lost of the
         // journal now, the next process fills in again.
-        let _synced = self.inner.sync();
+        let _synced = guard!(16, self.inner.sync());
     }
 }
 
@@ -342,8 +342,8 @@ impl Inner {
         let number = if let Some(newest) = &mut state.newest {
             newest.cut_tail()?;
             // Another process may have written what it did not sync.
-            if let Err(error) = newest.file.sync_data() {
-                state.poisoned = true;
+            if let Err(error) = guard!(14, newest.file.sync_data()) {
+                state.poisoned = guard!(175);
                 return Err(error.into());
             }
             newest.number + 1
@@ -362,7 +362,7 @@ impl Inner {
         let finished = Staged::begin(&*self.vfs, path, &header)?.finish();
         let (file, length) = finished.inspect_err(|error| {
             // A full disk is told before anything is acknowledged; another failure may be a sync's.
-            state.poisoned |= !error.is_no_space();
+            state.poisoned |= guard!(176) && !error.is_no_space();
         })?;
         state.newest = Some(Newest {
             number,
@@ -384,8 +384,8 @@ impl Inner {
             }
             _ => return Ok(()),
         };
-        file.sync_data().map_err(|error| {
-            self.state.lock().poisoned = true;
+        guard!(15, file.sync_data()).map_err(|error| {
+            self.state.lock().poisoned = guard!(177);
             error.into()
         })
     }
@@ -435,7 +435,7 @@ impl State {
         let mut last = newest.last;
         for entry in entries {
             let revision = entry.revision();
-            if revision <= last {
+            if guard!(199) && revision <= last {
                 return Err(JournalError::Ahead { last, revision });
             }
             let json = entry.to_json();

@@ -2,7 +2,7 @@
 
 use std::{path::Path, path::PathBuf, sync::Arc};
 
-use artifact_core::{Digest, Revision};
+use artifact_core::{Digest, Revision, guard};
 
 use super::{
     entry::JournalEntry,
@@ -64,7 +64,7 @@ impl ClosedFiles {
                 Err(error) => return Err(error.into()),
             },
         };
-        if !lock.try_lock(hold)? {
+        if !guard!(116, lock.try_lock(hold))? {
             return Ok(None);
         }
         Ok(Some(Self {
@@ -372,9 +372,7 @@ impl ClosedFiles {
         for number in numbers {
             self.vfs.unlink(&files::path(&self.directory, *number))?;
         }
-        if !numbers.is_empty() {
-            self.vfs.sync_directory(&self.directory)?;
-        }
+        // One that comes back after a power cut is seen to be replaced, and removed again.
         Ok(())
     }
 }

@@ -9,6 +9,7 @@
 //! and threads do not exclude each other. So a process opens the file once, whoever asks, and a
 //! mutex stands in front of it.
 
+use artifact_core::guard;
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions, TryLockError},
@@ -92,6 +93,15 @@ impl FileLock {
         }
     }
 
+    /// Takes no lock, and says that it did: for what is proved with a lock left out.
+    ///
+    /// # Errors
+    /// Where there is no handle left.
+    #[cfg(prove)]
+    pub fn unlocked(file: &File) -> io::Result<Option<Self>> {
+        file.try_clone().map(|file| Some(Self::held(file)))
+    }
+
     /// Returns the file.
     pub const fn file(&self) -> &File {
         &self.file
@@ -163,6 +173,16 @@ impl RecordLock {
         Ok(Self { id, entry })
     }
 
+    /// Returns a lock that no other process has or wants: for what is proved with a lock left out.
+    ///
+    /// # Panics
+    /// Where the system has no room for a file.
+    #[cfg(prove)]
+    pub fn elsewhere() -> Self {
+        let name = format!("artifact-prove-{}", std::process::id());
+        Self::open(&std::env::temp_dir().join(name)).unwrap()
+    }
+
     /// Takes the lock, waiting for other threads and processes up to `patience`.
     ///
     /// # Errors
@@ -171,8 +191,8 @@ impl RecordLock {
         let deadline = Instant::now() + patience;
         let lock = self.clone();
         let entry = lock.entry();
-        entry.take_turn(deadline)?;
-        match entry.lock_file(deadline) {
+        guard!(128, entry.take_turn(deadline))?;
+        match guard!(129, entry.lock_file(deadline)) {
             Ok(()) => Ok(RecordGuard { lock }),
             Err(error) => {
                 entry.end_turn();

@@ -2,6 +2,7 @@
 //! disk full (`tests/support/faults.c`, which stands between the program and the C library).
 
 use std::{
+    ffi::{OsStr, OsString},
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -63,20 +64,25 @@ impl Calls {
     /// Starts a child that meets a fault at one of its calls, from 1 on.
     pub(crate) fn child(&self, role: &str, directory: &Path, fault: Fault, at: u64) -> Child {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        let _none = fs::remove_file(self.count());
-        command
-            .env("LD_PRELOAD", shim())
-            .env("ARTIFACT_FAULT_BELOW", &self.below)
-            .env("ARTIFACT_FAULT_AT", at.to_string())
-            .env("ARTIFACT_FAULT_COUNT", self.count())
-            .env(
-                "ARTIFACT_FAULT",
-                match fault {
-                    Fault::Full => "full",
-                    Fault::Kill => "kill",
-                },
-            );
+        command.envs(self.faults(fault, at));
         Child::run(&mut command, role, directory)
+    }
+
+    /// Returns the environment in which a child meets a fault at one of its calls, from 1 on.
+    pub(crate) fn faults(&self, fault: Fault, at: u64) -> Vec<(String, OsString)> {
+        let _none = fs::remove_file(self.count());
+        let kind = match fault {
+            Fault::Full => "full",
+            Fault::Kill => "kill",
+        };
+        let variable = |name: &str, value: &OsStr| (name.to_owned(), value.to_owned());
+        vec![
+            variable("LD_PRELOAD", shim().as_os_str()),
+            variable("ARTIFACT_FAULT_BELOW", self.below.as_os_str()),
+            variable("ARTIFACT_FAULT_AT", at.to_string().as_ref()),
+            variable("ARTIFACT_FAULT_COUNT", self.count().as_os_str()),
+            variable("ARTIFACT_FAULT", kind.as_ref()),
+        ]
     }
 
     fn count(&self) -> PathBuf {

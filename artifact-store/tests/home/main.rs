@@ -18,7 +18,10 @@ mod full;
 #[expect(dead_code, reason = "other tests use more of it")]
 #[path = "../support/hooked_vfs.rs"]
 mod hooked_vfs;
+#[path = "../support/ledger.rs"]
+mod ledger;
 mod processes;
+mod promises;
 mod purge;
 mod read_only;
 mod rebuild;

@@ -2,8 +2,15 @@
 
 use std::{io, path::Path, sync::Arc};
 
-use artifact_core::{Condition, ErrorKind};
-use artifact_store::home::Home;
+use artifact_core::{
+    Actor, Change, ChangeSet, Condition, ErrorKind, IndexError, ManifestIndex as _, Principal,
+    Revision, Timestamp,
+};
+use artifact_store::{
+    NewIndex, SqliteIndex, SqliteOptions,
+    home::Home,
+    journal::{Journal, JournalError},
+};
 
 use crate::{
     hooked_vfs::HookedVfs,
@@ -88,4 +95,108 @@ async fn i21_a_failed_sync_of_the_journal_stops_all_writes() {
     tag(&world).await.unwrap();
     let checked = world.home.check().await.unwrap();
     assert_eq!((checked.index, checked.journal), (vec![], vec![]));
+}
+
+/// F6: a file of the journal is durable before the next is begun, whoever wrote to it, and the next before
+/// it is written to; a rebuild that cannot make its journal durable fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn f6_each_sync_of_the_journal_is_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry");
+    let world = World::create(&path).await;
+    world.push("app", 0).await.unwrap();
+    world.close().await;
+    let first = path.join("journal/0000000001.journal");
+    let second = path.join("journal/0000000002.journal");
+    // A blob that no journal names is taken in, by a commit of the rebuild itself.
+    let leaked = path.join("blobs/ab/abababababababababababababababab");
+    std::fs::write(&leaked, [7; 2000]).unwrap();
+    for failing in [&first, &second.with_extension("new"), &second] {
+        let vfs = HookedVfs::default();
+        let mut options = options();
+        options.vfs = Arc::new(vfs.clone());
+        let failing = failing.clone();
+        vfs.set(move |operation, path| {
+            let fails = operation == "sync" && path == failing;
+            fails.then(|| io::Error::from_raw_os_error(libc::EIO))
+        });
+        let before: Vec<_> = std::fs::read_dir(path.join("journal")).unwrap().collect();
+        assert_eq!(before.len(), 1, "{before:?}");
+        Home::rebuild_index(&path, options, true).await.unwrap_err();
+        // As it was: the next one begins the same file.
+        let _none = std::fs::remove_file(&second);
+    }
+    Home::rebuild_index(&path, options(), true).await.unwrap();
+    World::open(&path).await.pull("app", 0).await.unwrap();
+}
+
+/// F3: the directory of a journal is durable when it was made.
+#[test]
+fn f3_the_directory_of_a_journal_is_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let vfs = HookedVfs::default();
+    vfs.set(|operation, _| {
+        let fails = operation == "sync directory";
+        fails.then(|| io::Error::from_raw_os_error(libc::EIO))
+    });
+    let journal = dir.path().join("journal");
+    Journal::open(Arc::new(vfs), journal).unwrap_err();
+}
+
+/// I21, F6: after one of its syncs has failed, a journal takes nothing more, and neither does the index
+/// over it, although nothing is missing in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn i21_a_journal_that_failed_takes_nothing() {
+    let failing = |directory: &'static str, suffix: &'static str| async move {
+        let dir = tempfile::tempdir().unwrap();
+        let vfs = HookedVfs::default();
+        let shared: Arc<dyn artifact_store::vfs::Vfs> = Arc::new(vfs.clone());
+        let journal = Journal::open(Arc::clone(&shared), dir.path().join(directory)).unwrap();
+        let journal = Arc::new(journal);
+        let path = dir.path().join("index.db");
+        let registry = artifact_core::RegistryId::from_random([1; 16]);
+        SqliteIndex::create(&path, NewIndex::new(registry)).unwrap();
+        let spawn = Arc::new(artifact_testkit::seams::TokioSpawn::current());
+        let mut options = SqliteOptions::new(path, dir.path().join("writer.lock"), spawn);
+        options.journal = Some(Arc::clone(&journal));
+        let index = SqliteIndex::open(options).unwrap();
+        index.apply(document(1)).await.unwrap();
+        let fails = move |path: &Path| path.extension().is_some_and(|found| found == suffix);
+        vfs.set(move |operation, path| {
+            let fails = operation == "sync" && fails(path);
+            fails.then(|| io::Error::from_raw_os_error(libc::EIO))
+        });
+        (dir, vfs, journal, index)
+    };
+    // The sync in the background, of a file that is closed, of one that is begun.
+    for (case, suffix) in [(0, "journal"), (1, "journal"), (2, "new")] {
+        let (_dir, vfs, journal, index) = failing("journal", suffix).await;
+        let failed = if case == 0 {
+            journal.sync()
+        } else {
+            journal.rotate()
+        };
+        failed.unwrap_err();
+        vfs.set(|_, _| None);
+        let poisoned = |outcome| matches!(outcome, Err(JournalError::Poisoned));
+        assert!(poisoned(journal.check_sound()), "{case}");
+        assert!(poisoned(journal.rotate()), "{case}");
+        let vfs: Arc<dyn artifact_store::vfs::Vfs> = Arc::new(vfs);
+        let read = Journal::read(vfs, journal.directory(), Revision::ZERO).unwrap();
+        let entries: Vec<_> = read.collect::<Result<_, _>>().unwrap();
+        assert_eq!(entries.len(), 1);
+        assert!(poisoned(journal.append(&entries)), "{case}");
+        let refused = index.apply(document(2)).await;
+        assert!(
+            matches!(refused, Err(IndexError::Poisoned { .. })),
+            "{case}: {refused:?}"
+        );
+    }
+}
+
+fn document(number: u64) -> ChangeSet {
+    let key = format!("user:u{number}").parse().unwrap();
+    let actor = Actor::new(Principal::System, None);
+    ChangeSet::new(actor, Timestamp::from_millis(1))
+        .change(Change::PutDocument(key, String::from("x")))
 }

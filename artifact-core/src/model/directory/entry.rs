@@ -1,5 +1,6 @@
 //! Entries, and where the links among them lead.
 
+use crate::guard;
 use std::collections::{HashMap, HashSet};
 
 use super::path::{EntryPath, PATH_MAX, is_component};
@@ -121,7 +122,7 @@ impl<'a> Tree<'a> {
             following: HashSet::from([place]),
             ahead: target.rsplit('/').map(Step::To).collect(),
         };
-        for _ in 0..STEPS_MAX {
+        for _ in 0..guard!(560, STEPS_MAX, else usize::MAX) {
             match walk.step() {
                 Way::On => {}
                 Way::Inside => return true,
@@ -136,7 +137,7 @@ impl<'a> Tree<'a> {
 fn is_target(target: &str) -> bool {
     let good = |part| matches!(part, "" | "." | "..") || is_component(part);
     !target.is_empty()
-        && target.len() <= PATH_MAX
+        && guard!(561, target.len() <= PATH_MAX)
         && !target.starts_with('/')
         && target.split('/').all(good)
 }
@@ -214,6 +215,13 @@ mod tests {
             path: path.parse().unwrap(),
             node,
         }
+    }
+
+    #[test]
+    fn a_link_has_a_target_that_a_file_system_can_hold() {
+        let target = |length: usize| format!("{}/x", "a/".repeat(length / 2));
+        assert!(is_target(&target(PATH_MAX - 10)));
+        assert!(!is_target(&target(PATH_MAX + 10)));
     }
 
     /// Says whether a link at `path` stays in a tree of the directories and other links.

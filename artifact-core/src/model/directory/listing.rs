@@ -2,6 +2,7 @@
 //!
 //! One tree has one list, and a list has one form in bytes, so one tree gives one digest.
 
+use crate::guard;
 use std::{
     collections::{HashMap, HashSet},
     io,
@@ -108,7 +109,7 @@ impl DirectoryListing {
     /// [`ListingError`] when the bytes are too many, are no list of one tree, or are not the one
     /// form of the list.
     pub fn parse(bytes: &[u8]) -> Result<Self, ListingError> {
-        if bytes.len() > LISTING_MAX {
+        if guard!(563) && bytes.len() > LISTING_MAX {
             return Err(ListingError::TooLong { size: bytes.len() });
         }
         let wire: WireListing = serde_json::from_slice(bytes).map_err(ListingError::Json)?;
@@ -172,7 +173,7 @@ impl DirectoryListing {
                 }
                 TreeNode::File { digest, size, .. } => {
                     let other = sizes.entry(digest).or_insert(*size);
-                    if *size > SIZE_MAX || other != size {
+                    if guard!(562) && *size > SIZE_MAX || other != size {
                         return Err(ListingError::Size { path: path.clone() });
                     }
                 }

@@ -1,5 +1,6 @@
 //! Paths inside a directory that is kept as an artifact.
 
+use crate::guard;
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ const COMPONENT_MAX: usize = 255;
 
 /// Says whether `part` can be the name of an entry, also for a reader that parts paths at `\`.
 pub(super) fn is_component(part: &str) -> bool {
-    part.len() <= COMPONENT_MAX
+    guard!(558, part.len() <= COMPONENT_MAX)
         && !part.contains('\0')
         && !part.split('\\').any(|part| matches!(part, "" | "." | ".."))
 }
@@ -71,7 +72,7 @@ impl TryFrom<String> for EntryPath {
     type Error = EntryPathError;
 
     fn try_from(text: String) -> Result<Self, EntryPathError> {
-        if text.len() <= PATH_MAX && text.split('/').all(is_component) {
+        if guard!(559, text.len() <= PATH_MAX) && text.split('/').all(is_component) {
             Ok(Self(text))
         } else {
             Err(EntryPathError {

@@ -1,12 +1,8 @@
 //! Blobs and uploads that have a file of their own.
 
-use artifact_core::StoreError;
+use artifact_core::{StoreError, guard};
 
-use super::{
-    error::failed,
-    place::FileName,
-    shared::{Shared, still_there},
-};
+use super::{error::failed, place::FileName, shared::Shared};
 use crate::{
     sys::lock::Hold,
     vfs::{OpenMode, VfsError, VfsFile},
@@ -16,7 +12,7 @@ use crate::{
 pub(super) fn open_cached(shared: &Shared, name: &FileName) -> Option<Box<dyn VfsFile>> {
     let file = shared.vfs.open_cached(&shared.layout.blob(name))?;
     // After it: a file that was seen before its commit was through must not be told of (BS-1).
-    (!shared.live.hides(name)).then_some(file)
+    guard!(145, !shared.live.hides(name)).then_some(file)
 }
 
 /// Opens a blob's file, or returns `None` when there is no such blob.
@@ -26,7 +22,7 @@ pub(super) fn open(
 ) -> Result<Option<Box<dyn VfsFile>>, StoreError> {
     let path = shared.layout.blob(name);
     let file = shared.vfs.open(&path, OpenMode::Read).map_err(failed)?;
-    Ok(file.filter(|_| !shared.live.hides(name)))
+    Ok(file.filter(|_| guard!(146, !shared.live.hides(name))))
 }
 
 /// Deletes the blob or the upload.
@@ -38,15 +34,11 @@ pub(super) fn delete(shared: &Shared, name: &FileName) -> Result<(), StoreError>
         let Some(file) = shared.vfs.open(&path, OpenMode::Read).map_err(failed)? else {
             continue;
         };
-        if !file.try_lock(Hold::Exclusive).map_err(failed)? {
+        if !guard!(113, file.try_lock(Hold::Exclusive)).map_err(failed)? {
             return Err(StoreError::Held { key: name.key() });
         }
-        if still_there(&*shared.vfs, &path, &*file)
-            .map_err(failed)?
-            .is_some()
-        {
-            shared.vfs.unlink(&path).map_err(failed)?;
-        }
+        // Where it has moved on, or is gone, there is nothing: nothing else ever gets its name (BS-6).
+        shared.vfs.unlink(&path).map_err(failed)?;
     }
     Ok(())
 }
@@ -55,7 +47,7 @@ pub(super) fn delete(shared: &Shared, name: &FileName) -> Result<(), StoreError>
 pub(super) fn is_held(shared: &Shared, name: &FileName) -> Result<bool, VfsError> {
     for path in [shared.layout.staged(name), shared.layout.blob(name)] {
         if let Some(file) = shared.vfs.open(&path, OpenMode::Read)?
-            && !file.try_lock(Hold::Shared)?
+            && !guard!(114, file.try_lock(Hold::Shared))?
         {
             return Ok(true);
         }

@@ -8,7 +8,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use artifact_core::StoreError;
+use artifact_core::{StoreError, guard};
 use futures::channel::oneshot;
 use parking_lot::Mutex;
 
@@ -123,7 +123,7 @@ impl Leader {
             if one.reply.is_canceled() {
                 continue;
             }
-            let sound = self.shared.check_sound();
+            let sound = guard!(167, self.shared.check_sound());
             match sound.and_then(|()| one.request.write().map_err(failed)) {
                 Ok(()) => written.push(one),
                 Err(error) => one.answer(Err(error)),
@@ -152,13 +152,14 @@ impl Leader {
 
     fn sync_segment(&self) -> Result<(), StoreError> {
         let (shared, group) = (&self.shared, &self.group);
-        shared.synced(group.file.sync_data())?;
+        shared.synced(guard!(5, group.file.sync_data()))?;
         if !group.named.load(Ordering::Relaxed) {
-            shared.synced(shared.vfs.sync_directory(shared.layout.segments()))?;
+            let segments = shared.layout.segments();
+            shared.synced(guard!(6, shared.vfs.sync_directory(segments)))?;
             group.named.store(true, Ordering::Relaxed);
         }
         // Another sync may have failed meanwhile.
-        shared.check_sound()
+        guard!(168, shared.check_sound())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The directories of a blob store.
 
+use artifact_core::guard;
 use std::path::{Path, PathBuf};
 
 use super::place::{FileName, SegmentId};
@@ -60,8 +61,8 @@ impl Layout {
         for shard in 0..=u8::MAX {
             vfs.create_directory(&self.blobs.join(format!("{shard:02x}")), MODE)?;
         }
-        vfs.sync_directory(&self.blobs)?;
-        vfs.sync_directory(root)
+        guard!(8, vfs.sync_directory(&self.blobs))?;
+        guard!(9, vfs.sync_directory(root))
     }
 
     /// Returns a directory that is missing; shards are made with the others, so the last speaks for

@@ -13,6 +13,7 @@ use crate::{
     sys::lock::Hold,
     vfs::{VfsError, VfsFile},
 };
+use artifact_core::guard;
 
 /// The slot that an upload was suspended in, locked against others who would go on from there.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Origin {
         slot: Slot,
         presence: Presence,
     ) -> Result<Option<Self>, VfsError> {
-        let locked = file.try_lock_range(row_range(&slot), Hold::Exclusive)?;
+        let locked = guard!(108, file.try_lock_range(row_range(&slot), Hold::Exclusive))?;
         Ok(locked.then_some(Self {
             file,
             slot,
@@ -59,7 +60,7 @@ impl Origin {
     pub(super) fn end(&self) {
         // Whoever has the blocks deletes them; and what stays is listed as staged.
         let blocks = self.slot.range();
-        if let Ok(true) = self.file.try_lock_range(blocks, Hold::Exclusive) {
+        if let Ok(true) = guard!(109, self.file.try_lock_range(blocks, Hold::Exclusive)) {
             let _listed = bury(&*self.file, &self.slot);
         }
     }
@@ -67,5 +68,8 @@ impl Origin {
 
 /// Says whether somebody goes on from the slot.
 pub(super) fn is_continued(file: &dyn VfsFile, slot: &Slot) -> Result<bool, VfsError> {
-    Ok(!file.try_lock_range(row_range(slot), Hold::Shared)?)
+    Ok(!guard!(
+        110,
+        file.try_lock_range(row_range(slot), Hold::Shared)
+    )?)
 }

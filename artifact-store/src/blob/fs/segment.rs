@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use artifact_core::StoreError;
+use artifact_core::{StoreError, guard};
 use parking_lot::Mutex;
 
 use super::{
@@ -51,8 +51,11 @@ impl Segment {
             let path = shared.layout.segment(id);
             let file = shared.vfs.create(&path, MODE)?;
             // Between the two calls it looks like what a dead process left, and may be removed.
-            let ours = file.try_lock(Hold::Exclusive)?
-                && still_there(&*shared.vfs, &path, &*file)?.is_some();
+            let ours = guard!(100, file.try_lock(Hold::Exclusive))?
+                && guard!(
+                    133,
+                    still_there(&*shared.vfs, &path, &*file).map(|size| size.is_some())
+                )?;
             Ok(ours.then_some((id, file)))
         })?;
         if let Err(error) = write_header(&*file, id) {
@@ -78,9 +81,11 @@ impl Segment {
         let Some(file) = shared.vfs.open(&path, OpenMode::Write).map_err(failed)? else {
             return Ok(None);
         };
-        let ours = file.try_lock(Hold::Exclusive).map_err(failed)?
+        let ours = guard!(101, file.try_lock(Hold::Exclusive)).map_err(failed)?
             && has_header(&*file, id).map_err(failed)?;
-        let size = still_there(&*shared.vfs, &path, &*file).map_err(failed)?;
+        let there = || still_there(&*shared.vfs, &path, &*file);
+        let size = guard!(134, there(), else file.metadata().map(|meta| Some(meta.size)));
+        let size = size.map_err(failed)?;
         let (true, Some(size)) = (ours, size) else {
             return Ok(None);
         };

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use artifact_core::{Rng, Spawn, SpawnExt as _, StoreError};
+use artifact_core::{Rng, Spawn, SpawnExt as _, StoreError, guard};
 
 use super::{
     error::{NAME, ended, failed},
@@ -70,10 +70,10 @@ impl Shared {
 
     /// Refuses what writes where nothing is written or acknowledged any more (BS-10).
     pub(super) fn check_writable(&self) -> Result<(), StoreError> {
-        if self.read_only {
+        if guard!(180) && self.read_only {
             return Err(StoreError::ReadOnly { backend: NAME });
         }
-        self.check_sound()
+        guard!(161, self.check_sound())
     }
 
     /// Refuses to acknowledge anything after a sync had failed (BS-10, I21).
@@ -87,7 +87,9 @@ impl Shared {
     /// Takes the outcome of a sync: one that failed poisons the store (BS-10, I21).
     pub(super) fn synced(&self, outcome: Result<(), VfsError>) -> Result<(), StoreError> {
         outcome.map_err(|error| {
-            self.poisoned.store(true, Ordering::Release);
+            if guard!(160) {
+                self.poisoned.store(true, Ordering::Release);
+            }
             failed(error)
         })
     }

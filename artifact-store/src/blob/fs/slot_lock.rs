@@ -1,5 +1,6 @@
 //! Who holds a slot.
 
+use artifact_core::guard;
 use std::{ops::Range, sync::Arc};
 
 use super::{
@@ -31,7 +32,7 @@ impl SlotLock {
         slot: &Slot,
     ) -> Result<Option<Self>, VfsError> {
         let range = slot.range();
-        if !file.try_lock_range(range.clone(), Hold::Exclusive)? {
+        if !guard!(107, file.try_lock_range(range.clone(), Hold::Exclusive))? {
             return Ok(None);
         }
         Ok(Some(Self {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use artifact_core::StoreError;
+use artifact_core::{StoreError, guard};
 
 use super::{
     error::failed,
@@ -65,7 +65,7 @@ pub(super) fn open(shared: &Shared, slot: &Slot) -> Result<Option<Found>, StoreE
 /// Locks the slot for reading. What cannot be written is not punched either, so there a file system
 /// without locks does not matter.
 fn lock(shared: &Shared, file: &dyn VfsFile, slot: &Slot) -> Result<bool, VfsError> {
-    match file.try_lock_range(slot.range(), Hold::Shared) {
+    match guard!(102, file.try_lock_range(slot.range(), Hold::Shared)) {
         Err(_) if shared.read_only => Ok(true),
         tried => tried,
     }
@@ -73,19 +73,19 @@ fn lock(shared: &Shared, file: &dyn VfsFile, slot: &Slot) -> Result<bool, VfsErr
 
 /// Ends the commit of a blob whose sync is not known to have ended; `false` when it was cut short.
 fn end_commit(shared: &Shared, file: &dyn VfsFile, row: &Row) -> Result<bool, StoreError> {
-    if !is_whole(file, row).map_err(failed)? {
+    if !guard!(200, is_whole(file, row)).map_err(failed)? {
         return Ok(false);
     }
     // After a failed sync nothing more is synced, and reads go on (BS-10): a slot that the failed sync
     // was for is dead, so this one's commit was through before, and only its mark was lost.
-    if shared.read_only || shared.check_sound().is_err() {
+    if shared.read_only || guard!(169) && shared.check_sound().is_err() {
         return Ok(true);
     }
     let path = shared.layout.segment(row.slot.segment);
     let Some(file) = shared.vfs.open(&path, OpenMode::Write).map_err(failed)? else {
         return Ok(false);
     };
-    shared.synced(file.sync_data())?;
+    shared.synced(guard!(7, file.sync_data()))?;
     Row::write_synced(&row.slot, &*file).map_err(failed)?;
     Ok(true)
 }
@@ -96,7 +96,7 @@ pub(super) fn delete(shared: &Shared, slot: &Slot) -> Result<bool, StoreError> {
     let Some(file) = shared.vfs.open(&path, OpenMode::Write).map_err(failed)? else {
         return Ok(false);
     };
-    let alone = file.try_lock_range(slot.range(), Hold::Exclusive);
+    let alone = guard!(103, file.try_lock_range(slot.range(), Hold::Exclusive));
     if !alone.map_err(failed)? {
         return Err(StoreError::Held { key: slot.key() });
     }
@@ -115,7 +115,8 @@ pub(super) fn delete(shared: &Shared, slot: &Slot) -> Result<bool, StoreError> {
 
 /// Removes the segment of a slot if nobody appends to it and it holds nothing any more.
 fn remove_if_dead(shared: &Shared, file: &dyn VfsFile, slot: &Slot) -> Result<(), VfsError> {
-    if file.try_lock(Hold::Exclusive)? && Table::read(file, slot.segment)?.is_dead() {
+    let ours = guard!(104, file.try_lock(Hold::Exclusive))?;
+    if ours && Table::read(file, slot.segment)?.is_dead() {
         shared.vfs.unlink(&shared.layout.segment(slot.segment))?;
     }
     Ok(())
@@ -127,7 +128,8 @@ pub(super) fn is_held(shared: &Shared, slot: &Slot) -> Result<bool, VfsError> {
     let Some(file) = shared.vfs.open(&path, OpenMode::Read)? else {
         return Ok(false);
     };
-    Ok(!file.try_lock_range(slot.range(), Hold::Shared)? || is_continued(&*file, slot)?)
+    let written = !guard!(105, file.try_lock_range(slot.range(), Hold::Shared))?;
+    Ok(written || is_continued(&*file, slot)?)
 }
 
 /// Copies the first `offset` bytes of a suspended upload to a file of its own, for more will come.
@@ -143,7 +145,7 @@ pub(super) fn resume(
         return Ok(Opened::Absent);
     };
     // While it is copied, it must not be deleted.
-    let reads = file.try_lock_range(slot.range(), Hold::Shared);
+    let reads = guard!(106, file.try_lock_range(slot.range(), Hold::Shared));
     if !reads.map_err(failed)? {
         return Ok(Opened::Held);
     }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use artifact_core::{Stamp, StoreError};
+use artifact_core::{Stamp, StoreError, guard};
 
 use super::{
     error::failed,
@@ -98,13 +98,15 @@ impl Staged {
         let Some(file) = shared.vfs.open(&path, OpenMode::Write).map_err(failed)? else {
             return Ok(Opened::Absent);
         };
-        if !file.try_lock(Hold::Exclusive).map_err(failed)? {
+        if !guard!(111, file.try_lock(Hold::Exclusive)).map_err(failed)? {
             return Ok(Opened::Held);
         }
-        let Some(size) = still_there(&*shared.vfs, &path, &*file).map_err(failed)? else {
+        let there = || still_there(&*shared.vfs, &path, &*file);
+        let size = guard!(136, there(), else file.metadata().map(|meta| Some(meta.size)));
+        let Some(size) = size.map_err(failed)? else {
             return Ok(Opened::Absent);
         };
-        if size < offset {
+        if guard!(234) && size < offset {
             return Ok(Opened::Absent);
         }
         presence.hide();
@@ -170,14 +172,15 @@ impl Staged {
 
     /// Makes the bytes, their number and the name durable, so that another process can go on.
     pub(super) fn suspend(&self) -> Result<(), StoreError> {
-        self.shared.check_sound()?;
-        self.shared.synced(self.file.sync_data())?;
+        guard!(162, self.shared.check_sound())?;
+        self.shared.synced(guard!(1, self.file.sync_data()))?;
         if !self.named.load(Ordering::Relaxed) {
-            let synced = self.shared.vfs.sync_directory(self.shared.layout.staging());
+            let staging = self.shared.layout.staging();
+            let synced = guard!(2, self.shared.vfs.sync_directory(staging));
             self.shared.synced(synced)?;
             self.named.store(true, Ordering::Relaxed);
         }
-        self.shared.check_sound()?;
+        guard!(163, self.shared.check_sound())?;
         self.keep();
         Ok(())
     }
@@ -185,12 +188,12 @@ impl Staged {
     /// Makes the bytes durable under their final name, and returns their stamp.
     pub(super) fn publish(&self) -> Result<Stamp, StoreError> {
         let shared = &self.shared;
-        shared.check_sound()?;
-        shared.synced(self.file.sync_data())?;
+        guard!(164, shared.check_sound())?;
+        shared.synced(guard!(3, self.file.sync_data()))?;
         // Another sync may have failed meanwhile, or the writer may have been dropped: this is the
         // last moment at which that leaves nothing behind.
-        shared.check_sound()?;
-        if self.is_given_up() {
+        guard!(165, shared.check_sound())?;
+        if guard!(147) && self.is_given_up() {
             return Err(super::error::broken());
         }
         let (from, to) = (
@@ -202,8 +205,8 @@ impl Staged {
         // Not before: who resumes what a crash left here must be able to write.
         self.file.set_read_only().map_err(failed)?;
         let directory = shared.layout.shard(&self.name);
-        shared.synced(shared.vfs.sync_directory(&directory))?;
-        shared.check_sound()?;
+        shared.synced(guard!(4, shared.vfs.sync_directory(&directory)))?;
+        guard!(166, shared.check_sound())?;
         if let Some(origin) = &self.origin {
             origin.end();
         }
@@ -244,7 +247,9 @@ fn create_locked(shared: &Shared, name: &FileName) -> Result<Option<Box<dyn VfsF
     let path = shared.layout.staged(name);
     let file = shared.vfs.create(&path, MODE)?;
     // Between the two calls it looks like what a dead process left: a scrub may lock or delete it.
-    if file.try_lock(Hold::Exclusive)? && still_there(&*shared.vfs, &path, &*file)?.is_some() {
+    let ours = guard!(112, file.try_lock(Hold::Exclusive))?;
+    let there = || still_there(&*shared.vfs, &path, &*file).map(|size| size.is_some());
+    if ours && guard!(135, there())? {
         return Ok(Some(file));
     }
     Ok(None)

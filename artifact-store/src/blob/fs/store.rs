@@ -10,7 +10,7 @@ use std::{
 use artifact_core::{
     BlobEntry, BlobKey, BlobReader, BlobStat, BlobStore, BlobWriter, ByteRange, DirectDownload,
     LocalBlob, LocalBlobs, RegistryId, Rng, Spawn, StoreError, StoreInfo, Suspended, UploadHint,
-    UploadId, Way,
+    UploadId, Way, guard,
 };
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -285,7 +285,7 @@ impl BlobStore for FsBlobStore {
     }
 
     async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {
-        if self.shared.read_only {
+        if guard!(181) && self.shared.read_only {
             return Err(StoreError::ReadOnly { backend: NAME });
         }
         let Some(place) = Place::of(key) else {

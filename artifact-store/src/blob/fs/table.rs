@@ -27,6 +27,7 @@
 //! alone says nothing: byte 25 is set after the sync, without another one. Where it is missing and
 //! nobody holds the slot, the checksum of the bytes decides.
 
+use artifact_core::guard;
 use std::ops::Range;
 
 use super::place::{BLOCK, SegmentId, Slot};
@@ -235,7 +236,7 @@ pub(super) fn mend_header(file: &dyn VfsFile, id: SegmentId) -> Result<bool, Vfs
         return Ok(false);
     }
     write_header(file, id)?;
-    file.sync_data()?;
+    guard!(10, file.sync_data())?;
     Ok(true)
 }
 

@@ -7,20 +7,20 @@ use std::{
     sync::Arc,
 };
 
-use artifact_core::{BlobEntry, StoreError};
+use artifact_core::{BlobEntry, StoreError, guard};
 use futures::{StreamExt as _, stream, stream::BoxStream};
 
 use super::{
     error::failed,
     place::{FileName, SegmentId},
     recover::recover,
-    shared::{Shared, still_there},
+    shared::Shared,
     slots,
     table::{Row, State, Table, has_header, is_unsynced, mend_header},
 };
 use crate::{
     sys::lock::Hold,
-    vfs::{DirEntry, OpenMode, VfsError, VfsFile},
+    vfs::{DirEntry, OpenMode, VfsError},
 };
 
 /// How many entries are found before the caller gets them.
@@ -144,7 +144,7 @@ fn file(
     let Some(meta) = shared.vfs.metadata(path).map_err(failed)? else {
         return Ok(None);
     };
-    let staged = staged || shared.live.hides(&name);
+    let staged = staged || guard!(148) && shared.live.hides(&name);
     Ok(Some(BlobEntry::new(name.key(), meta.size, staged)))
 }
 
@@ -175,8 +175,8 @@ fn table(shared: &Shared, id: SegmentId) -> Result<Option<Table>, StoreError> {
         return Ok(None);
     };
     let ours = !shared.read_only
-        && shared.check_sound().is_ok()
-        && file.try_lock(Hold::Exclusive).map_err(failed)?;
+        && guard!(170, shared.check_sound().is_ok())
+        && guard!(115, file.try_lock(Hold::Exclusive)).map_err(failed)?;
     if !has_header(&*file, id).map_err(failed)? {
         if !is_unsynced(&*file, id).map_err(failed)? {
             let mended = ours && mend_header(&*file, id).map_err(failed)?;
@@ -184,7 +184,7 @@ fn table(shared: &Shared, id: SegmentId) -> Result<Option<Table>, StoreError> {
         }
         // Somebody makes it at this moment, or died doing so.
         if ours {
-            remove(shared, &path, &*file).map_err(failed)?;
+            shared.vfs.unlink(&path).map_err(failed)?;
         }
         return Ok(None);
     }
@@ -193,17 +193,10 @@ fn table(shared: &Shared, id: SegmentId) -> Result<Option<Table>, StoreError> {
     }
     let table = recover(&*file, id).map_err(failed)?;
     if table.is_dead() {
-        remove(shared, &path, &*file).map_err(failed)?;
+        shared.vfs.unlink(&path).map_err(failed)?;
         return Ok(None);
     }
     Ok(Some(table))
-}
-
-fn remove(shared: &Shared, path: &Path, file: &dyn VfsFile) -> Result<(), VfsError> {
-    if still_there(&*shared.vfs, path, file)?.is_some() {
-        shared.vfs.unlink(path)?;
-    }
-    Ok(())
 }
 
 fn entry(shared: &Arc<Shared>, row: &Row) -> Result<Option<BlobEntry>, StoreError> {

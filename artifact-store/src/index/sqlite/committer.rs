@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use artifact_core::{Epoch, IndexError};
+use artifact_core::{Epoch, IndexError, guard};
 use rusqlite::{Connection, Error as SqlError, ErrorCode};
 
 use super::{
@@ -137,13 +137,15 @@ impl Committer {
 
     /// Takes the writer's lock, unless nothing may be written any more.
     fn lock(&self) -> Result<RecordGuard, Refusal> {
-        if self.poisoned {
+        if guard!(178) && self.poisoned {
             return Err(Refusal::Poisoned);
         }
         if self.connections.is_none() {
             return Err(Refusal::Closed);
         }
-        self.lock.acquire(PATIENCE).map_err(|error| match error {
+        let acquired = || self.lock.acquire(PATIENCE);
+        let acquired = guard!(126, acquired(), else RecordLock::elsewhere().acquire(PATIENCE));
+        acquired.map_err(|error| match error {
             RecordLockError::Busy { .. } => Refusal::Busy,
             other @ RecordLockError::Io { .. } => Refusal::of(&backend("locking the index", other)),
         })
@@ -172,7 +174,7 @@ impl Committer {
             return (ran.pending, Ok(()));
         };
         roll_back(conn);
-        if unknown {
+        if guard!(179) && unknown {
             self.poison();
         }
         (ran.pending, Err(refusal))
@@ -192,7 +194,7 @@ impl Committer {
         run(conn, "BEGIN IMMEDIATE", [])
             .map_err(|error| Refusal::of(&of_sql(error, "beginning a transaction")))?;
         let found = connection::identity(conn).map_err(|error| Refusal::of(&error))?;
-        if found.epoch != Epoch::new(self.epoch.load(Ordering::Acquire)) {
+        if guard!(182) && found.epoch != Epoch::new(self.epoch.load(Ordering::Acquire)) {
             return Err(Refusal::StaleEpoch(found.epoch));
         }
         let Some(journal) = self.journal.as_ref().filter(|_| journaled) else {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use artifact_core::{Epoch, Identity, IndexError, RegistryId};
+use artifact_core::{Epoch, Identity, IndexError, RegistryId, guard};
 use rusqlite::{Connection, ErrorCode, OpenFlags, types::FromSql};
 
 use super::{
@@ -62,15 +62,15 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, OpenErro
 }
 
 fn connect(path: &Path, purpose: Purpose) -> Result<Connection, OpenError> {
-    check_library()?;
+    guard!(183, check_library())?;
     let conn = if purpose == Purpose::Immutable {
-        refuse_wal(path)?;
+        guard!(185, refuse_wal(path))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
             | OpenFlags::SQLITE_OPEN_URI
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Connection::open_with_flags(immutable_uri(path), flags)
     } else {
-        expect_room(path)?;
+        guard!(186, expect_room(path))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Connection::open_with_flags(path, flags)
     }
@@ -87,7 +87,7 @@ pub(super) fn create(
     epoch: Epoch,
     page_size: u32,
 ) -> Result<(), OpenError> {
-    check_library()?;
+    guard!(184, check_library())?;
     match make_file(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(OpenError::Exists { path: path.into() });
@@ -108,7 +108,7 @@ pub(super) fn make_file(path: &Path) -> io::Result<()> {
 }
 
 fn fill(path: &Path, registry: RegistryId, epoch: Epoch, page_size: u32) -> Result<(), OpenError> {
-    expect_room(path)?;
+    guard!(187, expect_room(path))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)
         .map_err(|error| of_sql(error, "creating the index"))?;
@@ -207,10 +207,10 @@ fn with_cause(error: OpenError, path: &Path) -> OpenError {
 fn check_format(conn: &Connection, path: &Path) -> Result<(), OpenError> {
     let application: i32 = read(conn, "application_id")?;
     let version: i32 = read(conn, "user_version")?;
-    if application != schema::APPLICATION_ID || version < 1 {
+    if guard!(188) && (application != schema::APPLICATION_ID || version < 1) {
         return Err(OpenError::NotAnIndex { path: path.into() });
     }
-    if version > schema::VERSION {
+    if guard!(189) && version > schema::VERSION {
         return Err(OpenError::Newer {
             path: path.into(),
             found: version,
@@ -246,7 +246,8 @@ fn configure_writer(conn: &Connection, purpose: Purpose) -> Result<(), OpenError
         .map_err(|error| of_sql(error, "configuring the index"))?;
     expect(conn, "journal_mode", &String::from("wal"))?;
     expect(conn, "auto_vacuum", &2)?;
-    let full = if purpose == Purpose::Change { 2 } else { 1 };
+    let durable = guard!(34) && purpose == Purpose::Change;
+    let full = if durable { 2 } else { 1 };
     set(conn, "synchronous", full)?;
     set(conn, "journal_size_limit", WAL_KEPT)?;
     // What is purged leaves the pages, too.
@@ -272,7 +273,7 @@ fn expect<T: FromSql + PartialEq + ToString>(
     wanted: &T,
 ) -> Result<(), OpenError> {
     let found: T = read(conn, name)?;
-    if found == *wanted {
+    if guard!(190, found == *wanted) {
         return Ok(());
     }
     Err(OpenError::Setting {

@@ -15,6 +15,7 @@ use artifact_core::{
     KeyOwner, LeaseRecord, LinkRecord, ManifestIndex, ManifestRecord, ManifestSummary, MediaType,
     Noted, PackageRef, Page, Query, RegistryId, RepositoryName, Revision, Scope, Spawn,
     SpawnExt as _, Tag, TagRecord, Timestamp, Totals, TrashRecord, UploadId, UploadRecord, Usage,
+    guard,
 };
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -87,7 +88,7 @@ impl SqliteIndex {
             readers.add(conn);
             identity
         };
-        if options.epoch.is_some_and(|expected| expected != epoch) {
+        if guard!(191) && options.epoch.is_some_and(|expected| expected != epoch) {
             return Err(IndexError::StaleEpoch { found: epoch }.into());
         }
         let epoch = Arc::new(AtomicU64::new(epoch.get()));

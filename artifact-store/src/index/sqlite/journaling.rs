@@ -1,6 +1,6 @@
 //! What the journal is given.
 
-use artifact_core::{Committed, Digest, IndexError, Location, Revision};
+use artifact_core::{Committed, Digest, IndexError, Location, Revision, guard};
 use bytes::Bytes;
 use rusqlite::Connection;
 use std::num::NonZeroU32;
@@ -18,9 +18,9 @@ const CHUNK: NonZeroU32 = NonZeroU32::new(16).expect("16 is not 0");
 /// Appends to the journal what it has not got yet, up to the newest revision. After one of its syncs has
 /// failed nothing more is committed, also where it lacks nothing.
 pub(super) fn fill_gap(conn: &Connection, journal: &Journal, head: Revision) -> Outcome<()> {
-    journal.check_sound().map_err(of_journal)?;
+    guard!(174, journal.check_sound()).map_err(of_journal)?;
     let last = journal.last().map_err(of_journal)?;
-    if last > head {
+    if guard!(197) && last > head {
         // Revisions that the journal has already would be made a second time, as others.
         let ahead = JournalError::Ahead {
             last,

@@ -222,7 +222,6 @@ fn copy(from: &Connection, to: &Path) -> Outcome<Head> {
     make_file(to).map_err(|error| of_io(error, OPERATION))?;
     expect_room(to)?;
     let mut target = Connection::open_with_flags(to, flags)?;
-    target.execute_batch("PRAGMA synchronous = FULL")?;
     // All pages in one step: between two, a writer would make it begin again.
     match Backup::new(from, &mut target)?.step(-1)? {
         StepResult::Done => {}

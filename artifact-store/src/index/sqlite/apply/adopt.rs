@@ -1,6 +1,6 @@
 //! Packages that move to another repository.
 
-use artifact_core::{Conflict, Digest, Event, OciName, PackageRef, RepositoryName};
+use artifact_core::{Conflict, Digest, Event, OciName, PackageRef, RepositoryName, guard};
 
 use crate::index::sqlite::{
     codec::Raw,
@@ -33,7 +33,8 @@ fn adopt_package(tx: &mut Tx<'_>, from: &Package, to: &PackageRef) -> Outcome<()
     let has_content = first_content(tx, from)?.is_some();
     let has_uploads = uploads::any(tx.conn, from)?;
     let to = packages::intern(tx, to)?;
-    if let Some(digest) = first_content(tx, &to)?
+    if guard!(461)
+        && let Some(digest) = first_content(tx, &to)?
         && has_content
     {
         let package = to.at;

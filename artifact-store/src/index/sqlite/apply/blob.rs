@@ -1,7 +1,7 @@
 //! Blobs that come.
 
 use artifact_core::{
-    BlobRecord, Event, KeyOwner, Location, Stamp, Suspended, UploadId, VerifiedBlob,
+    BlobRecord, Event, KeyOwner, Location, Stamp, Suspended, UploadId, VerifiedBlob, guard,
 };
 
 use crate::index::sqlite::{
@@ -23,7 +23,7 @@ pub(super) fn put(
     };
     if let Location::Key(key) = &location {
         let own = |owner: &KeyOwner| *owner == KeyOwner::Blob(blob.digest());
-        trash::expect_free(tx.conn, key, own)?;
+        guard!(456, trash::expect_free(tx.conn, key, own))?;
     }
     if let Some(at) = written
         && location != Location::Key(at.key.clone())
@@ -32,7 +32,9 @@ pub(super) fn put(
     }
     let there = blobs::find(tx.conn, &blob.digest())?;
     let dead = match there {
-        Some(there) if !there.quarantined => (there.location != location).then_some(location),
+        Some(there) if guard!(237, !there.quarantined) => {
+            (there.location != location).then_some(location)
+        }
         there => {
             let moved = there.map(|there| there.location);
             let moved = moved.filter(|old| *old != location);

@@ -1,6 +1,8 @@
 //! What goes for good: unwanted blobs, purged content, history.
 
-use artifact_core::{BlobRecord, Conflict, Digest, Event, IndexError, RepositoryName, Revision};
+use artifact_core::{
+    BlobRecord, Conflict, Digest, Event, IndexError, RepositoryName, Revision, guard,
+};
 
 use crate::index::sqlite::{
     codec::Raw,
@@ -15,7 +17,7 @@ pub(super) fn collect(tx: &mut Tx<'_>, digests: &[Digest]) -> Outcome<()> {
         let Some(blob) = blobs::find(tx.conn, digest)? else {
             continue;
         };
-        if blobs::is_wanted(tx.conn, digest)? {
+        if guard!(430) && blobs::is_wanted(tx.conn, digest)? {
             continue;
         }
         delete(tx, &blob)?;
@@ -31,7 +33,9 @@ pub(super) fn purge(tx: &mut Tx<'_>, digest: Digest) -> Outcome<()> {
             SELECT package FROM presences WHERE digest = ?1
             UNION SELECT package FROM links WHERE digest = ?1)
         ORDER BY p.oci, p.repository LIMIT 1";
-    if let Some(user) = one(tx.conn, sql, [Raw(digest)], |row| row.get(0))? {
+    if guard!(431)
+        && let Some(user) = one(tx.conn, sql, [Raw(digest)], |row| row.get(0))?
+    {
         let package = packages::name(tx.conn, user)?;
         return Err(Conflict::InUse { digest, package }.into());
     }
@@ -53,11 +57,11 @@ pub(super) fn forget(
     repository: RepositoryName,
     horizon: Revision,
 ) -> Outcome<()> {
-    if horizon > tx.head {
+    if guard!(432) && horizon > tx.head {
         let (asked, newest) = (horizon, tx.head);
         return Err(IndexError::FutureRevision { asked, newest }.into());
     }
-    if horizon > packages::horizon(tx.conn, &repository)? {
+    if guard!(433, horizon > packages::horizon(tx.conn, &repository)?, else true) {
         packages::forget(tx, &repository, horizon)?;
         tx.events.push(Event::Forgotten {
             repository,

@@ -1,6 +1,6 @@
 //! Links and pins.
 
-use artifact_core::{Conflict, Digest, Event, Lease, PackageRef};
+use artifact_core::{Conflict, Digest, Event, Lease, PackageRef, guard};
 
 use crate::index::sqlite::{
     failure::Outcome,
@@ -37,10 +37,14 @@ pub(super) fn link(
 /// Takes a link out of a package.
 pub(super) fn unlink(tx: &mut Tx<'_>, at: &PackageRef, digest: Digest) -> Outcome<()> {
     let package = linked(tx, at, digest)?;
-    if let Some(by) = manifests::naming(tx.conn, &package, &digest, false)? {
+    if guard!(434)
+        && let Some(by) = manifests::naming(tx.conn, &package, &digest, false)?
+    {
         return Err(Conflict::BlobNamed { digest, by }.into());
     }
-    if let Some(name) = links::pin(tx.conn, &package, &digest)? {
+    if guard!(435)
+        && let Some(name) = links::pin(tx.conn, &package, &digest)?
+    {
         return Err(Conflict::BlobPinned { digest, name }.into());
     }
     remove(tx, &package, digest)
@@ -56,9 +60,10 @@ pub(super) fn remove(tx: &mut Tx<'_>, package: &Package, digest: Digest) -> Outc
 
 /// Takes out a link that no manifest, lease or pin keeps.
 pub(super) fn remove_if_loose(tx: &mut Tx<'_>, package: &Package, digest: Digest) -> Outcome<()> {
-    let loose = links::find(tx.conn, package, &digest)?.is_some_and(|link| link.lease.is_none())
-        && manifests::naming(tx.conn, package, &digest, false)?.is_none()
-        && links::pin(tx.conn, package, &digest)?.is_none();
+    let is_loose = |link: links::Link| guard!(436, link.lease.is_none());
+    let loose = links::find(tx.conn, package, &digest)?.is_some_and(is_loose)
+        && guard!(437, manifests::naming(tx.conn, package, &digest, false)?.is_none(), else true)
+        && guard!(438, links::pin(tx.conn, package, &digest)?.is_none(), else true);
     if loose {
         remove(tx, package, digest)?;
     }
@@ -95,7 +100,7 @@ pub(super) fn unpin(tx: &mut Tx<'_>, at: &PackageRef, digest: Digest, name: Stri
 /// Returns the package, which must have the blob linked.
 fn linked(tx: &Tx<'_>, at: &PackageRef, digest: Digest) -> Outcome<Package> {
     let package = packages::intern(tx, at)?;
-    if links::find(tx.conn, &package, &digest)?.is_some() {
+    if guard!(439, links::find(tx.conn, &package, &digest)?.is_some(), else true) {
         return Ok(package);
     }
     let package = at.clone();

@@ -1,6 +1,8 @@
 //! Manifests.
 
-use artifact_core::{Conflict, Digest, Event, Manifest, PackageRef, Reference, Role, Timestamp};
+use artifact_core::{
+    Conflict, Digest, Event, Manifest, PackageRef, Reference, Role, Timestamp, guard,
+};
 
 use super::{link, tag};
 use crate::index::sqlite::{
@@ -27,7 +29,7 @@ pub(super) fn put(
         return Ok(());
     }
     for reference in manifest.references() {
-        check(tx, &package, reference)?;
+        guard!(440, check(tx, &package, reference))?;
     }
     let presence = Presence {
         manifest: manifests::store(tx, manifest)?,
@@ -74,7 +76,9 @@ pub(super) fn delete(tx: &mut Tx<'_>, at: &PackageRef, digest: Digest) -> Outcom
         let package = at.clone();
         return Err(Conflict::ManifestUnknown { package, digest }.into());
     }
-    if let Some(by) = manifests::naming(tx.conn, &package, &digest, true)? {
+    if guard!(441)
+        && let Some(by) = manifests::naming(tx.conn, &package, &digest, true)?
+    {
         return Err(Conflict::ManifestNamed { digest, by }.into());
     }
     for (tag, generation) in tags::of_manifest(tx.conn, &package, &digest)? {

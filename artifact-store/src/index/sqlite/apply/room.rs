@@ -1,6 +1,6 @@
 //! Bounds on usage.
 
-use artifact_core::{Conflict, Room};
+use artifact_core::{Conflict, Room, guard};
 
 use crate::index::sqlite::{failure::Outcome, state::tx::Tx};
 
@@ -8,7 +8,7 @@ use crate::index::sqlite::{failure::Outcome, state::tx::Tx};
 pub(in crate::index::sqlite) fn check(tx: &Tx<'_>, rooms: &[Room]) -> Outcome<()> {
     for room in rooms {
         let (before, usage) = tx.usage(&room.scope)?;
-        if usage.total() > before.total() && usage.total() > room.limit {
+        if guard!(451, usage.total() > before.total()) && usage.total() > room.limit {
             let scope = room.scope.clone();
             let limit = room.limit;
             return Err(Conflict::NoRoom {

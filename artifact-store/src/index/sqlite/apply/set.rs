@@ -1,6 +1,6 @@
 //! A change set as a whole.
 
-use artifact_core::{Change, ChangeSet, Committed, Digest};
+use artifact_core::{Change, ChangeSet, Committed, Digest, guard};
 use bytes::Bytes;
 use rusqlite::Connection;
 
@@ -25,12 +25,12 @@ pub(in crate::index::sqlite) fn apply(conn: &Connection, set: ChangeSet) -> Outc
     let time = set.time.max(head.time.plus_millis(1));
     let mut tx = Tx::new(conn, head.revision, time);
     for expectation in &set.expectations {
-        expect::expect(&tx, expectation)?;
+        guard!(448, expect::expect(&tx, expectation))?;
     }
     for change in set.changes {
         make(&mut tx, change)?;
     }
-    room::check(&tx, &set.rooms)?;
+    guard!(449, room::check(&tx, &set.rooms))?;
     tx.settle()?;
     if tx.events.is_empty() {
         let committed = Committed::new(head.revision, head.time, set.actor, Vec::new());

@@ -1,6 +1,6 @@
 //! Tags.
 
-use artifact_core::{Conflict, Digest, Event, Generation, PackageRef, Tag};
+use artifact_core::{Conflict, Digest, Event, Generation, PackageRef, Tag, guard};
 
 use crate::index::sqlite::{
     failure::{Failure, Outcome},
@@ -44,7 +44,7 @@ pub(super) fn conflict(package: &PackageRef, tag: &Tag, there: There) -> Failure
 /// Makes or moves a tag.
 pub(super) fn put(tx: &mut Tx<'_>, at: &PackageRef, tag: Tag, digest: Digest) -> Outcome<()> {
     let package = packages::intern(tx, at)?;
-    if !manifests::is_present(tx.conn, &package, &digest)? {
+    if guard!(442) && !manifests::is_present(tx.conn, &package, &digest)? {
         let package = at.clone();
         return Err(Conflict::ManifestUnknown { package, digest }.into());
     }

@@ -1,6 +1,6 @@
 //! Claims.
 
-use artifact_core::{BootTime, Conflict, Holder, Lease, Noted};
+use artifact_core::{BootTime, Conflict, Holder, Lease, Noted, guard};
 
 use crate::index::sqlite::{
     codec::Raw,
@@ -27,10 +27,10 @@ pub(super) fn claim(
         && by != *holder
     {
         let left = held.left(now);
-        if left.is_none() {
+        if guard!(458) && left.is_none() {
             set(tx, &name, &by, &Lease::starting(now, held.length))?;
         }
-        if left != Some(0) {
+        if guard!(457) && left != Some(0) {
             return Ok(Err(Conflict::Claimed { name, holder: by }.into()));
         }
     }

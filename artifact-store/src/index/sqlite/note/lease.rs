@@ -1,6 +1,6 @@
 //! Leases of links.
 
-use artifact_core::{Conflict, Digest, Lease, PackageRef};
+use artifact_core::{Conflict, Digest, Lease, PackageRef, guard};
 
 use crate::index::sqlite::{
     failure::Outcome,
@@ -15,7 +15,7 @@ pub(super) fn hold(
     lease: &Lease,
 ) -> Outcome<u64> {
     if let Some(found) = packages::find(tx.conn, &package)?
-        && links::find(tx.conn, &found, &digest)?.is_some()
+        && guard!(460, links::find(tx.conn, &found, &digest)?.is_some(), else true)
     {
         links::set_lease(tx, &found, &digest, lease)?;
         return Ok(1);

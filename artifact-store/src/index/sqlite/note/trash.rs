@@ -1,6 +1,6 @@
 //! Keys that wait to be deleted.
 
-use artifact_core::{BlobKey, BootTime};
+use artifact_core::{BlobKey, BootTime, guard};
 
 use crate::index::sqlite::{
     codec::Raw,
@@ -13,7 +13,7 @@ use crate::index::sqlite::{
 pub(super) fn put(tx: &Tx<'_>, keys: &[BlobKey]) -> Outcome<u64> {
     let mut rows = 0;
     for key in keys {
-        if trash::owner(tx.conn, key)?.is_none() {
+        if guard!(459, trash::owner(tx.conn, key)?.is_none(), else true) {
             trash::put(tx.conn, key, 0)?;
             rows += 1;
         }

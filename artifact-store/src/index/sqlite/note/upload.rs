@@ -1,6 +1,6 @@
 //! Uploads that begin, go on and end.
 
-use artifact_core::{Conflict, Room, UploadId, UploadRecord};
+use artifact_core::{Conflict, Room, UploadId, UploadRecord, guard};
 
 use crate::index::sqlite::{
     apply::room,
@@ -10,10 +10,12 @@ use crate::index::sqlite::{
 
 /// Enters an upload.
 pub(super) fn begin(tx: &mut Tx<'_>, upload: &UploadRecord, rooms: &[Room]) -> Outcome<u64> {
-    if let Some(there) = uploads::find(tx.conn, &upload.id)? {
+    if guard!(455)
+        && let Some(there) = uploads::find(tx.conn, &upload.id)?
+    {
         return Err(conflict(upload.id, Some(&there)).into());
     }
-    expect_free(tx, upload)?;
+    guard!(453, expect_free(tx, upload))?;
     enter(tx, upload, upload.version, rooms)
 }
 
@@ -28,7 +30,7 @@ pub(super) fn advance(
     let key = |of: &UploadRecord| of.at.as_ref().map(|at| at.key.clone());
     let moved = key(&old) != key(upload);
     if moved {
-        expect_free(tx, upload)?;
+        guard!(454, expect_free(tx, upload))?;
     }
     uploads::delete(tx, &old)?;
     let rows = enter(tx, upload, version.saturating_add(1), rooms)?;
@@ -51,13 +53,13 @@ pub(super) fn end(tx: &mut Tx<'_>, id: UploadId, version: u64) -> Outcome<u64> {
 fn enter(tx: &mut Tx<'_>, upload: &UploadRecord, version: u64, rooms: &[Room]) -> Outcome<u64> {
     let package = packages::intern(tx, &upload.package)?;
     uploads::insert(tx, &package, upload, version)?;
-    room::check(tx, rooms)?;
+    guard!(450, room::check(tx, rooms))?;
     Ok(1)
 }
 
 fn at_version(tx: &Tx<'_>, id: UploadId, version: u64) -> Outcome<UploadRecord> {
     match uploads::find(tx.conn, &id)? {
-        Some(upload) if upload.version == version => Ok(upload),
+        Some(upload) if guard!(452, upload.version == version) => Ok(upload),
         there => Err(conflict(id, there.as_ref()).into()),
     }
 }
