@@ -121,6 +121,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("cli", "artifact-cli/tests/cli"),
     ("client", "artifact-proto/tests/client"),
     ("conformance", "artifact-testkit/src"),
+    ("crash", "artifact-cli/tests/crash"),
     ("distribution", "tests/distribution"),
     ("engine", "tests/engine"),
     ("fs_store", "artifact-store/tests/fs_store"),

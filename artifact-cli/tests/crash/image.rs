@@ -80,6 +80,14 @@ impl Image {
         }
     }
 
+    /// Gives its manifest a note of so many bytes, which make the WAL of the index long.
+    pub(crate) fn noted(mut self, length: usize) -> Self {
+        let note = format!(r#","annotations":{{"note":"{}"}}}}"#, "x".repeat(length));
+        self.manifest.truncate(self.manifest.len() - 1);
+        self.manifest.push_str(&note);
+        self
+    }
+
     fn path(&self, rest: &str) -> String {
         format!("/v2/{}/{rest}", self.package)
     }

@@ -1,7 +1,8 @@
 //! Transactions: the lock before them, the journal after them, and what becomes of a failed one.
 
 use std::{
-    path::Path,
+    ffi::c_int,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,12 +11,12 @@ use std::{
 };
 
 use artifact_core::{Epoch, IndexError, guard};
-use rusqlite::{Connection, Error as SqlError, ErrorCode};
+use rusqlite::{Connection, Error as SqlError, ErrorCode, hooks::Wal};
 
 use super::{
     batch::{Batch, Pending},
     connection::{self, Purpose},
-    failure::{backend, of_sql},
+    failure::{backend, of_io, of_sql},
     job::Job,
     journaling,
     options::OpenError,
@@ -25,11 +26,17 @@ use super::{
 };
 use crate::{
     journal::{Journal, JournalEntry},
-    sys::lock::{RecordGuard, RecordLock, RecordLockError},
+    sys::{
+        file_io,
+        lock::{RecordGuard, RecordLock, RecordLockError},
+    },
 };
 
 /// How long another process is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// From how many pages on the WAL is written back into the index, as SQLite does by itself.
+const LONG: c_int = 1000;
 
 /// Commits batches of jobs.
 #[derive(Debug)]
@@ -38,6 +45,8 @@ pub(super) struct Committer {
     lock: RecordLock,
     journal: Option<Arc<Journal>>,
     epoch: Arc<AtomicU64>,
+    /// The index's directory, until it is known to have the name of the WAL for good.
+    unnamed: Option<PathBuf>,
     poisoned: bool,
 }
 
@@ -70,8 +79,12 @@ impl Committer {
         journal: Option<Arc<Journal>>,
         epoch: Arc<AtomicU64>,
     ) -> Result<Self, OpenError> {
-        let change = connection::open(path, Purpose::Change)?;
-        let note = connection::open(path, Purpose::Note)?;
+        let mut change = connection::open(path, Purpose::Change)?;
+        let mut note = connection::open(path, Purpose::Note)?;
+        for connection in [&mut change, &mut note] {
+            let hooked = connection.wal_hook(Some(checkpoint));
+            hooked.map_err(|error| of_sql(error, "configuring the index"))?;
+        }
         let lock = RecordLock::open(lock)
             .map_err(|error| OpenError::Index(backend("opening the writer's lock", error)))?;
         Ok(Self {
@@ -79,6 +92,7 @@ impl Committer {
             lock,
             journal,
             epoch,
+            unnamed: path.parent().map(Path::to_owned),
             poisoned: false,
         })
     }
@@ -158,6 +172,7 @@ impl Committer {
             return (Vec::new(), Ok(()));
         };
         let conn = connections.of(&jobs);
+        let notes = jobs.iter().all(|job| matches!(job, Job::Note(..)));
         // Maintenance needs no journal: it may be what brings the index to where that is.
         let journaled = jobs.iter().any(|job| matches!(job, Job::Apply(..)));
         if let Err(refusal) = self.begin(conn, journaled) {
@@ -166,9 +181,11 @@ impl Committer {
             return (Vec::new(), Ok(()));
         }
         let ran = Batch::run_all(conn, jobs);
-        let ended = ran
-            .lost
-            .map_or_else(|| end(conn), |lost| Err((lost, false)));
+        let ended = match ran.lost {
+            Some(lost) => Err((lost, false)),
+            None if notes => end(conn),
+            None => name(&mut self.unnamed).and_then(|()| end(conn)),
+        };
         let Err((refusal, unknown)) = ended else {
             self.append(&ran.entries);
             return (ran.pending, Ok(()));
@@ -224,6 +241,38 @@ fn end(conn: &Connection) -> Result<(), (Refusal, bool)> {
             if matches!(code.code, ErrorCode::DiskFull | ErrorCode::DatabaseBusy)
     );
     Err((Refusal::of(&of_sql(error, "a commit")), !known))
+}
+
+/// Makes the name of the WAL durable, once, before the first commit that rests on it. SQLite does so in that
+/// commit and passes over a failure (F7), after which a second try would be told of a success.
+fn name(unnamed: &mut Option<PathBuf>) -> Result<(), (Refusal, bool)> {
+    let Some(directory) = unnamed else {
+        return Ok(());
+    };
+    let synced = guard!(619, file_io::sync_directory(directory));
+    synced.map_err(|error| (Refusal::of(&of_io(error, "a commit")), true))?;
+    *unnamed = None;
+    Ok(())
+}
+
+/// Writes a long WAL back after a commit. SQLite does so by itself, and passes over a failure: of a sync
+/// that failed nobody would hear, and what it was for may be nowhere, before what is committed next (I21).
+fn checkpoint(wal: &mut Wal, pages: c_int) -> rusqlite::Result<()> {
+    if pages < LONG {
+        return Ok(());
+    }
+    match wal.checkpoint() {
+        // Another process does it, or there is no room: the WAL keeps what is in it, until the next commit.
+        Err(SqlError::SqliteFailure(code, _))
+            if matches!(
+                code.code,
+                ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::DiskFull
+            ) =>
+        {
+            Ok(())
+        }
+        done => done,
+    }
 }
 
 fn roll_back(conn: &Connection) {
