@@ -149,7 +149,7 @@ impl Session {
                 stream::iter([Ok(slice(bytes, offset, length))]).boxed()
             }
             Location::Key(key) => {
-                if guard!(217) && !trusted && length == size {
+                if !trusted && length == size {
                     self.inner()
                         .stream_hashed(digest, key.clone())
                         .await?
@@ -265,8 +265,9 @@ impl Session {
             let Location::Key(key) = &blob.location else {
                 return Ok((blob, true));
             };
-            let trusted = self.inner().is_trusted(&blob, key, always);
-            match guard!(238, trusted.await, else Ok(true)) {
+            let trusted =
+                guard!(238, self.inner().is_trusted(&blob, key, always).await, else Ok(true));
+            match trusted {
                 // It was collected, or stored anew, since its row was read: then that says so.
                 Err(Error::NotFound { .. }) if tries > 1 => tries -= 1,
                 trusted => return trusted.map(|trusted| (blob, trusted)),

@@ -36,7 +36,7 @@ impl Inner {
             });
         }
         let stat = match self.store().stat(key).await? {
-            Some(stat) if guard!(209, stat.size == blob.size) => stat,
+            Some(stat) if stat.size == blob.size => stat,
             _ => return Err(self.refuse(blob.digest, key).await),
         };
         let interval = millis(self.parts.limits.scrub_interval);
