@@ -6,7 +6,7 @@
 //! | marker | guard left out |
 //! | --- | --- |
 //! | `if guard!(1) { .. }`, `guard!(1) && ..` | the block is passed over, the condition is false |
-//! | `guard!(1, expression)` | the [`Guarded`] value that lets pass; most are not even evaluated |
+//! | `guard!(1, expression)` | the `Guarded` value that lets pass; most are not even evaluated |
 //! | `guard!(1, expression, else other)` | the other |
 //!
 //! What a user would lose by each, and which test notices, says `tests/prove/guards.txt`.

@@ -1,6 +1,6 @@
 //! `--help` of the program and of each command.
 
-use crate::support::bench::Bench;
+use crate::support::bench::{Bench, PROGRAM};
 
 /// Every command, those of `repo` and `user` among them.
 pub(crate) const COMMANDS: [&str; 32] = [
@@ -88,4 +88,13 @@ fn without_a_command_the_help_is_shown_and_it_fails() {
         assert_eq!(run.code, 2, "{run:#?}");
         assert!(run.err.contains("Usage: artifact"), "{run:#?}");
     }
+}
+
+/// What leaves guards out (`make prove`) is in no build but the one that proves them.
+#[test]
+fn the_program_that_people_get_leaves_nothing_out() {
+    let program = std::fs::read(PROGRAM).unwrap();
+    let word = b"ARTIFACT_PROVE_WITHOUT";
+    let found = program.windows(word.len()).any(|bytes| bytes == word);
+    assert_eq!(found, cfg!(prove));
 }

@@ -114,7 +114,7 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+    use std::{fs, io::ErrorKind, os::unix::fs::PermissionsExt as _, path::Path};
 
     use super::*;
 
@@ -122,8 +122,19 @@ mod tests {
         let program = directory.join("helper");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-        let answer = ask_program(program.to_str().unwrap(), "a.example").await;
-        answer.map_err(|(what, _)| what)
+        for _ in 0..200 {
+            let answer = ask_program(program.to_str().unwrap(), "a.example").await;
+            let Err((what, cause)) = answer else {
+                return answer.map_err(|(what, _)| what);
+            };
+            // A child that another test is just starting has the script open to write, for a moment.
+            let cause = cause.and_then(|cause| cause.downcast::<std::io::Error>().ok());
+            if cause.is_none_or(|cause| cause.kind() != ErrorKind::ExecutableFileBusy) {
+                return Err(what);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the script stays open");
     }
 
     #[tokio::test]
