@@ -38,12 +38,12 @@ async fn keys(world: &World) -> (BTreeSet<String>, BTreeSet<String>) {
         Location::Key(key) => Some(key.to_string()),
         Location::Inline(_) => None,
     });
-    let stored = world
-        .home
-        .store()
-        .list()
-        .map(|entry| entry.unwrap().key.to_string());
-    (named.collect(), stored.collect().await)
+    let entries: Vec<_> = world.home.store().list().collect().await;
+    // A slot that was being written while its segment was copied is staged: the next scrub frees it.
+    let stored = entries.into_iter().map(Result::unwrap);
+    let stored = stored.filter(|entry| !entry.staged);
+    let stored = stored.map(|entry| entry.key.to_string());
+    (named.collect(), stored.collect())
 }
 
 async fn seeds(world: &World) -> Vec<u64> {
