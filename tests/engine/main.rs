@@ -8,5 +8,6 @@ mod disk;
 mod interrupted;
 mod meanwhile;
 mod memory;
+mod pipeline;
 mod rot;
 mod support;
