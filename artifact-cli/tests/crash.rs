@@ -20,6 +20,7 @@ mod crash {
     mod ground;
     mod image;
     mod kills;
+    mod opened;
     mod oracle;
     mod power;
     mod served;

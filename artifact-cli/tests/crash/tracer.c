@@ -1,12 +1,12 @@
 /*
  * Runs a program, and has something happen to it at one of the system calls by which it, in any of its
- * threads, changes or locks what is below a directory:
+ * threads, changes, locks or reads what is below a directory:
  *
  *   tracer BELOW KINDS AT ACTION REPORT PROGRAM [ARGUMENT...]
  *
  * BELOW   the directory, as an absolute path without links
  * KINDS   which calls count, each a letter: w writes, m makes (needs room), c changes otherwise,
- *         s syncs, l locks, p maps for writing
+ *         s syncs, l locks, p maps for writing, r reads or opens
  * AT      which of them, from 1 on; 0 for none
  * ACTION  kill   the process dies before the call
  *         tear   it dies after the first half of what it writes; elsewhere as with kill
@@ -86,6 +86,11 @@ static const struct rule rules[] = {
     RULE(flock, 'l', FILE_AT, 0),
     RULE(fcntl, 'l', FILE_AT, 0),
     RULE(mmap, 'p', FILE_AT, 4),
+    RULE(read, 'r', FILE_AT, 0),
+    RULE(readv, 'r', FILE_AT, 0),
+    RULE(pread64, 'r', FILE_AT, 0),
+    RULE(preadv, 'r', FILE_AT, 0),
+    RULE(getdents64, 'r', FILE_AT, 0),
     RULE(openat, 'm', PATH_FROM, 0),
     RULE(mkdirat, 'm', PATH_FROM, 0),
     RULE(symlinkat, 'm', PATH_FROM, 1),
@@ -219,7 +224,7 @@ static void named(pid_t thread, const struct rule *rule, const struct call *call
     if (written < 0 || (size_t)written >= PATH_MAX - length) path[0] = 0;
 }
 
-/* Says of what kind a call is; 0 where it changes and locks nothing. */
+/* Says of what kind a call is; 0 where it is none that counts. */
 static char kind_of(const struct rule *rule, const unsigned long *arguments, const char *path) {
     unsigned long flags;
     switch (rule->number) {
@@ -246,7 +251,7 @@ static char kind_of(const struct rule *rule, const unsigned long *arguments, con
     /* What is there needs no room to be opened. */
     if (flags & O_CREAT && access(path, F_OK) == 0) return flags & O_TRUNC ? 'c' : 'l';
     if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE) return 'm';
-    return flags & O_TRUNC ? 'c' : 0;
+    return flags & O_TRUNC ? 'c' : 'r';
 }
 
 static void tell(void) {
@@ -338,14 +343,16 @@ static void on_signal(int signal) {
     else passed = signal;
 }
 
-/* Has the kernel ask about the calls of the table, and about no others. */
+/* Has the kernel ask about the calls of the table, and about no others; about reads where they count. */
 static void filter(void) {
     struct sock_filter code[RULES + 3];
     size_t length = 0;
     code[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    for (size_t i = 0; i < RULES; i++)
+    for (size_t i = 0; i < RULES; i++) {
+        int asked = rules[i].kind != 'r' || strchr(kinds, 'r');
         code[length++] = (struct sock_filter)BPF_JUMP(
-            BPF_JMP | BPF_JEQ | BPF_K, (unsigned)rules[i].number, (unsigned char)(RULES - i), 0);
+            BPF_JMP | BPF_JEQ | BPF_K, asked ? (unsigned)rules[i].number : ~0u, (unsigned char)(RULES - i), 0);
+    }
     code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
     struct sock_fprog program = {(unsigned short)length, code};

@@ -52,6 +52,7 @@ impl Action {
 /// Kinds of calls, as `tracer.c` names them.
 pub(crate) const CHANGES_AND_LOCKS: &str = "wmcslp";
 pub(crate) const CHANGES: &str = "wmcs";
+pub(crate) const READS: &str = "r";
 pub(crate) const SYNCS: &str = "s";
 pub(crate) const WRITES: &str = "w";
 pub(crate) const WRITES_AND_SYNCS: &str = "ws";
