@@ -46,7 +46,7 @@ pub use engine::{
     collect::{CollectOptions, Collected, Forget},
     history::Feed,
     limits::Limits,
-    manifest::{FoundManifest, ManifestRef, Published, PutManifest},
+    manifest::{FoundManifest, Published, PutManifest},
     registry::{Registry, RegistryParts, Seams},
     scrub::{ScrubOptions, ScrubProgress, Scrubbed},
     session::{RequestContext, Session},
@@ -56,6 +56,7 @@ pub use engine::{
 };
 pub use error::{Error, What, story};
 pub use model::{
+    coordinate::{Coordinate, ManifestRef, ManifestRefError},
     descriptor::{Annotations, Descriptor, Platform},
     digest::{Algorithm, Digest, DigestError},
     directory::{

@@ -23,9 +23,9 @@ use std::{error::Error, path::Path, sync::Arc};
 
 use artifact::{
     Algorithm, AsOf, BlobRange, CollectOptions, Collected, Digest, Forget, Holder, Holders,
-    Manifest, ManifestRef, MediaType, PackageRef, Principal, PutManifest, RegistryId,
-    RegistryParts, RepositoryName, RepositorySettings, RequestContext, Rng, Scope, Seams, Session,
-    SystemClock, Tag, Tokio, UploadOptions,
+    Manifest, MediaType, PackageRef, Principal, PutManifest, RegistryId, RegistryParts,
+    RepositoryName, RepositorySettings, RequestContext, Rng, Scope, Seams, Session, SystemClock,
+    Tag, Tokio, UploadOptions,
 };
 use artifact_store::sys::random::SystemRng;
 
@@ -86,8 +86,8 @@ async fn push(session: &Session, package: &PackageRef, tag: &Tag, line: &str) ->
 
 /// Returns how many bytes the artifact has to which a tag pointed.
 async fn read(session: &Session, at: AsOf, package: &PackageRef, tag: &Tag) -> Outcome<usize> {
-    let reference = ManifestRef::Tag(tag.clone());
-    let found = session.get_manifest(at, package, &reference).await?;
+    let coordinate = package.at(tag.clone());
+    let found = session.get_manifest(at, &coordinate).await?;
     let record = found.record;
     let kind = Some(&record.media_type);
     let manifest = Manifest::parse(record.bytes, kind, record.digest.algorithm())?;

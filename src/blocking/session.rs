@@ -3,8 +3,8 @@
 use std::{num::NonZeroU32, path::Path};
 
 use artifact_core::{
-    AsOf, BlobInfo, BlobRange, CollectOptions, Collected, Committed, Condition, Digest, Error,
-    Footprint, Found, FoundManifest, Generation, Head, Horizon, LocalBlob, Manifest, ManifestRef,
+    AsOf, BlobInfo, BlobRange, CollectOptions, Collected, Committed, Condition, Coordinate, Digest,
+    Error, Footprint, Found, FoundManifest, Generation, Head, Horizon, LocalBlob, Manifest,
     ManifestSummary, MediaType, Mode, NamespaceSettings, OciName, PackageRef, Page, Published,
     PutManifest, Query, RepositoryName, RepositorySettings, Revision, Scope, ScrubOptions,
     ScrubProgress, Scrubbed, Setting, StageName, StageSettings, Tag, TagRecord, Timestamp, Totals,
@@ -60,7 +60,7 @@ waiting! {
     pin(package: &PackageRef, digest: &Digest, name: &str) -> ();
     unpin(package: &PackageRef, digest: &Digest, name: &str) -> ();
     put_manifest(package: &PackageRef, manifest: &Manifest, options: &PutManifest) -> Published;
-    get_manifest(at: AsOf, package: &PackageRef, reference: &ManifestRef) -> FoundManifest;
+    get_manifest(at: AsOf, coordinate: &Coordinate) -> FoundManifest;
     delete_manifest(package: &PackageRef, digest: &Digest) -> Committed;
     tag(at: AsOf, package: &PackageRef, tag: &Tag) -> TagRecord;
     list_tags(at: AsOf, package: &PackageRef, page: Page<Tag>) -> Vec<TagRecord>;
@@ -78,10 +78,10 @@ waiting! {
     list_packages(at: AsOf, scope: &Scope, page: Page<String>) -> Vec<PackageRef>;
     search(at: AsOf, query: &Query, page: Page<Found>) -> Vec<Found>;
     undelete(
-        at: AsOf, package: &PackageRef, reference: &ManifestRef, condition: &Condition
+        at: AsOf, coordinate: &Coordinate, condition: &Condition
     ) -> Committed;
     copy(
-        from: &PackageRef, reference: &ManifestRef, to: &PackageRef, tag: Option<&Tag>,
+        from: &Coordinate, to: &PackageRef, tag: Option<&Tag>,
         condition: &Condition
     ) -> Committed;
     repositories(

@@ -188,10 +188,10 @@ impl Copy<'_> {
             return Ok(false);
         }
         to.check_now()?;
-        let reference = ManifestRef::Digest(root.digest());
+        let coordinate = from.package.at(root.digest());
         let condition = &options.condition;
         from.session
-            .copy(&from.package, &reference, &to.package, tag, condition)
+            .copy(&coordinate, &to.package, tag, condition)
             .await?;
         Ok(true)
     }

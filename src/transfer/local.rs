@@ -64,7 +64,7 @@ impl LocalPackage {
     pub(crate) async fn manifest(&self, reference: &ManifestRef) -> Result<Manifest, Error> {
         let found = self
             .session
-            .get_manifest(self.at, &self.package, reference)
+            .get_manifest(self.at, &self.package.at(reference.clone()))
             .await?;
         let record = found.record;
         Ok(Manifest::parse(
@@ -75,13 +75,9 @@ impl LocalPackage {
     }
 
     pub(crate) async fn has_manifest(&self, digest: &Digest) -> Result<bool, Error> {
-        let reference = ManifestRef::Digest(*digest);
-        absent(
-            self.session
-                .get_manifest(self.at, &self.package, &reference)
-                .await,
-        )
-        .map(|found| found.is_some())
+        let coordinate = self.package.at(*digest);
+        let found = self.session.get_manifest(self.at, &coordinate).await;
+        Ok(absent(found)?.is_some())
     }
 
     pub(crate) async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, Error> {

@@ -76,7 +76,7 @@ impl Place {
             },
             Self::Local(local) => local.manifest(reference).await?,
             #[cfg(feature = "remote")]
-            Self::Remote(package) => package.manifest(&remote::reference(reference)).await?,
+            Self::Remote(package) => package.manifest(reference).await?,
         })
     }
 

@@ -1,9 +1,7 @@
 //! Packages at other registries, as places.
 
-use artifact_core::{BoxError, Condition, Descriptor, Digest, Manifest, ManifestRef, OciName, Tag};
-use artifact_proto::client::{
-    BlobSource, ClientError, Pushed, RemoteCondition, RemotePackage, RemoteReference,
-};
+use artifact_core::{BoxError, Condition, Descriptor, Digest, Manifest, OciName, Tag};
+use artifact_proto::client::{BlobSource, ClientError, Pushed, RemoteCondition, RemotePackage};
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::BoxStream};
 
@@ -11,14 +9,6 @@ use super::{
     bytes::{Chunks, Content, Delivery},
     error::TransferError,
 };
-
-/// Returns a reference as the other registry takes it.
-pub(crate) fn reference(reference: &ManifestRef) -> RemoteReference {
-    match reference {
-        ManifestRef::Digest(digest) => RemoteReference::Digest(*digest),
-        ManifestRef::Tag(tag) => RemoteReference::Tag(tag.clone()),
-    }
-}
 
 pub(crate) async fn read(
     package: &RemotePackage,

@@ -31,7 +31,7 @@ fn an_index_goes_through_a_layout_to_another_registry() {
     assert_eq!(out.sent_bytes, 2 * 5010);
     let back = copy(&disk, &place(&there, "app"), &plain).unwrap();
     assert_eq!((back.digest, back.sent), (source.digest(), 4));
-    let found = wait(there.get_manifest(AsOf::Now, &package("app"), &by_tag("v1")))
+    let found = wait(there.get_manifest(AsOf::Now, &package("app").at(by_tag("v1"))))
         .unwrap()
         .unwrap();
     assert_eq!(found.record.bytes, source.bytes());
@@ -90,7 +90,7 @@ fn inside_a_registry_no_bytes_move() {
         (done.digest, done.sent, done.sent_bytes),
         (source.digest(), 0, 0)
     );
-    let found = wait(session.get_manifest(AsOf::Now, &package("prod/app"), &by_tag("v1")));
+    let found = wait(session.get_manifest(AsOf::Now, &package("prod/app").at(by_tag("v1"))));
     assert_eq!(found.unwrap().unwrap().record.digest, source.digest());
 }
 
@@ -105,7 +105,7 @@ fn the_past_is_copied_as_it_was() {
     let done = copy(&past, &place(&session, "old"), &CopyOptions::default()).unwrap();
     assert_eq!(done.digest, old.digest());
     assert_eq!(done.mounted, 2);
-    let now = wait(session.get_manifest(AsOf::Now, &package("app"), &by_tag("v1")))
+    let now = wait(session.get_manifest(AsOf::Now, &package("app").at(by_tag("v1"))))
         .unwrap()
         .unwrap();
     assert_eq!(now.record.digest, new.digest());
@@ -165,7 +165,8 @@ fn i4_a_copy_that_fails_has_no_name() {
     let error = copy(&disk, &place(&there, "app"), &CopyOptions::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     for reference in [by_tag("v1"), ManifestRef::Digest(source.digest())] {
-        let found = wait(there.get_manifest(AsOf::Now, &package("app"), &reference)).unwrap();
+        let found =
+            wait(there.get_manifest(AsOf::Now, &package("app").at(reference.clone()))).unwrap();
         assert_eq!(found.unwrap_err().kind(), ErrorKind::NotFound);
     }
 }

@@ -159,7 +159,8 @@ fn a43_leaving_links_are_refused() {
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         fs::remove_dir_all(&source).unwrap();
     }
-    let absent = wait(session.get_manifest(artifact::AsOf::Now, &package("files"), &by_tag("v1")));
+    let absent =
+        wait(session.get_manifest(artifact::AsOf::Now, &package("files").at(by_tag("v1"))));
     assert_eq!(absent.unwrap().unwrap_err().kind(), ErrorKind::NotFound);
 }
 

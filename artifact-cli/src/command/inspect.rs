@@ -192,7 +192,7 @@ async fn here(source: &Source, wanted: &ManifestRef) -> Result<Option<Here>, Fai
     };
     let found = local
         .session
-        .get_manifest(local.at, &local.package, wanted)
+        .get_manifest(local.at, &local.package.at(wanted.clone()))
         .await;
     let found = found.at(&source.shown)?;
     let tag = found.tag.map(|tag| TagHere {

@@ -99,7 +99,7 @@ pub(crate) async fn run(context: &Context, args: UndeleteArgs) -> Result<(), Fai
     };
     let done = opened
         .session
-        .undelete(at, &package, &wanted, &condition)
+        .undelete(at, &package.at(wanted.clone()), &condition)
         .await;
     let (revision, changes) = match done {
         Ok(done) => (done.revision, done.events.len()),

@@ -11,8 +11,8 @@ use std::{
 };
 
 use artifact::{
-    AsOf, BlobRange, CollectOptions, Condition, Error, ErrorKind, ManifestRef, OciName, PackageRef,
-    PutManifest, Registry, Revision, Tag, UploadOptions, blocking::Session,
+    AsOf, BlobRange, CollectOptions, Condition, Error, ErrorKind, OciName, PackageRef, PutManifest,
+    Registry, Revision, Tag, UploadOptions, blocking::Session,
 };
 
 use super::{
@@ -126,18 +126,12 @@ fn push(session: &Session, package: &PackageRef, tag: &str, image: usize) -> Res
 
 fn read(session: &Session, package: &PackageRef, what: &What) -> Result<Answer, Error> {
     let revision = session.revision()?.revision;
-    let (at, reference) = match what {
-        What::Tag(tag) => (AsOf::Now, ManifestRef::Tag(named(tag))),
-        What::Image(image) => (
-            AsOf::Now,
-            ManifestRef::Digest(STOCK[*image].manifest.digest()),
-        ),
-        What::Then(tag, then) => (
-            AsOf::Revision(Revision::new(*then)),
-            ManifestRef::Tag(named(tag)),
-        ),
+    let (at, coordinate) = match what {
+        What::Tag(tag) => (AsOf::Now, package.at(named(tag))),
+        What::Image(image) => (AsOf::Now, package.at(STOCK[*image].manifest.digest())),
+        What::Then(tag, then) => (AsOf::Revision(Revision::new(*then)), package.at(named(tag))),
     };
-    let found = session.get_manifest(at, package, &reference)?;
+    let found = session.get_manifest(at, &coordinate)?;
     let Some(image) = image_of(&found.record.digest.to_string()) else {
         return Ok(Answer::Broken("a manifest that nobody pushed".to_owned()));
     };

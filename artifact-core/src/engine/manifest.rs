@@ -1,6 +1,6 @@
 //! Manifests: to publish, to read, to delete.
 
-use std::{collections::HashSet, fmt, str::FromStr};
+use std::collections::HashSet;
 
 use super::{
     commit::{Outcome, TRIES, contended},
@@ -19,6 +19,7 @@ use crate::{
     error::{Error, What},
     guard,
     model::{
+        coordinate::{Coordinate, ManifestRef},
         digest::Digest,
         id::Generation,
         manifest::{Manifest, Role},
@@ -26,46 +27,6 @@ use crate::{
         time::Timestamp,
     },
 };
-
-/// What a manifest is asked for by.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a manifest has no other names")]
-pub enum ManifestRef {
-    /// Its digest.
-    Digest(Digest),
-    /// A tag that points at it.
-    Tag(Tag),
-}
-
-impl fmt::Display for ManifestRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Digest(digest) => digest.fmt(f),
-            Self::Tag(tag) => tag.fmt(f),
-        }
-    }
-}
-
-impl FromStr for ManifestRef {
-    type Err = Error;
-
-    /// Parses a digest where there is a colon, else a tag: no tag has a colon.
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let invalid = |source: crate::contract::store_error::BoxError| Error::Invalid {
-            what: format!("{text:?} is no tag and no digest"),
-            source: Some(source),
-        };
-        if text.contains(':') {
-            text.parse()
-                .map(Self::Digest)
-                .map_err(|error| invalid(Box::new(error)))
-        } else {
-            text.parse()
-                .map(Self::Tag)
-                .map_err(|error| invalid(Box::new(error)))
-        }
-    }
-}
 
 /// How a manifest is to be published.
 #[derive(Clone, Debug, Default)]
@@ -255,9 +216,9 @@ impl Session {
     pub async fn get_manifest(
         &self,
         at: AsOf,
-        package: &PackageRef,
-        reference: &ManifestRef,
+        coordinate: &Coordinate,
     ) -> Result<FoundManifest, Error> {
+        let Coordinate { package, reference } = coordinate;
         let missing = Missing::new(What::Manifest, reference);
         guard!(307, self)
             .permit(Action::Read, package, &missing)

@@ -6,7 +6,6 @@ use futures::{FutureExt as _, future::BoxFuture};
 
 use super::{
     commit::{Outcome, TRIES, contended},
-    manifest::ManifestRef,
     permit::Missing,
     session::Session,
     tag::Condition,
@@ -20,6 +19,7 @@ use crate::{
     error::{Error, What},
     guard,
     model::{
+        coordinate::{Coordinate, ManifestRef},
         digest::Digest,
         manifest::{Manifest, Role},
         name::{PackageRef, Tag},
@@ -40,15 +40,14 @@ impl Session {
     pub async fn undelete(
         &self,
         at: AsOf,
-        package: &PackageRef,
-        reference: &ManifestRef,
+        coordinate: &Coordinate,
         condition: &Condition,
     ) -> Result<Committed, Error> {
-        let tag = match reference {
+        let tag = match &coordinate.reference {
             ManifestRef::Tag(tag) => Some(tag),
             ManifestRef::Digest(_) => None,
         };
-        self.bring(at, package, reference, package, tag, condition)
+        self.bring(at, coordinate, &coordinate.package, tag, condition)
             .await
     }
 
@@ -59,21 +58,18 @@ impl Session {
     /// push to the other; and where the index fails.
     pub async fn copy(
         &self,
-        from: &PackageRef,
-        reference: &ManifestRef,
+        from: &Coordinate,
         to: &PackageRef,
         tag: Option<&Tag>,
         condition: &Condition,
     ) -> Result<Committed, Error> {
-        self.bring(AsOf::Now, from, reference, to, tag, condition)
-            .await
+        self.bring(AsOf::Now, from, to, tag, condition).await
     }
 
     async fn bring(
         &self,
         at: AsOf,
-        from: &PackageRef,
-        reference: &ManifestRef,
+        from: &Coordinate,
         to: &PackageRef,
         tag: Option<&Tag>,
         condition: &Condition,
@@ -83,14 +79,14 @@ impl Session {
             let permit = guard!(318, self)
                 .permit(Action::Create, to, &missing)
                 .await?;
-            let found = self.get_manifest(at, from, reference).await?;
+            let found = self.get_manifest(at, from).await?;
             let digest = found.record.digest;
             let mut tree = Tree {
                 to: to.clone(),
                 seen: HashSet::new(),
                 changes: Vec::new(),
             };
-            self.gather(at, from, digest, &mut tree).await?;
+            self.gather(at, &from.package, digest, &mut tree).await?;
             let mut changes = permit.bind(self.change_set());
             changes.changes = tree.changes;
             if let Some(tag) = tag {

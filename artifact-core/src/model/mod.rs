@@ -1,6 +1,7 @@
 //! The model: what the registry speaks of.
 
 pub(crate) mod base64_bytes;
+pub(crate) mod coordinate;
 pub(crate) mod descriptor;
 pub(crate) mod digest;
 pub(crate) mod directory;

@@ -1,6 +1,8 @@
 //! Manifests at other registries.
 
-use artifact_core::{Algorithm, Descriptor, Digest, MANIFEST_MAX, Manifest, MediaType, Tag, guard};
+use artifact_core::{
+    Algorithm, Descriptor, Digest, MANIFEST_MAX, Manifest, ManifestRef, MediaType, Tag, guard,
+};
 use reqwest::{
     Method, Response, StatusCode,
     header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH},
@@ -12,7 +14,7 @@ use super::{
     exchange::{Ask, Content},
     page::{PAGE_MAX, next_page},
     referrers::{add_to_fallback, fallback_tag, parse_index},
-    remote::{RemotePackage, RemoteReference, length},
+    remote::{RemotePackage, length},
 };
 
 /// The digest of what an answer holds.
@@ -48,7 +50,7 @@ impl RemotePackage {
     /// # Errors
     /// [`ClientError::NotFound`] when it is not there, [`ClientError::DigestMismatch`] when the bytes
     /// are not those of the digest, [`ClientError::Manifest`] when they are no manifest.
-    pub async fn manifest(&self, reference: &RemoteReference) -> Result<Manifest, ClientError> {
+    pub async fn manifest(&self, reference: &ManifestRef) -> Result<Manifest, ClientError> {
         let operation = format!("give the manifest {reference}");
         let rest = format!("manifests/{reference}");
         let response = self
@@ -67,8 +69,8 @@ impl RemotePackage {
             _ => return Err(self.error(&operation, response).await),
         }
         let expected = match reference {
-            RemoteReference::Digest(digest) => Some(*digest),
-            RemoteReference::Tag(_) => self.told_digest(&response)?,
+            ManifestRef::Digest(digest) => Some(*digest),
+            ManifestRef::Tag(_) => self.told_digest(&response)?,
         };
         let media_type = self.media_type(&response)?;
         let idle = self.exchange.options().idle_timeout;
@@ -122,7 +124,7 @@ impl RemotePackage {
     /// Those of [`Self::manifest`].
     pub async fn stat_manifest(
         &self,
-        reference: &RemoteReference,
+        reference: &ManifestRef,
     ) -> Result<Option<Descriptor>, ClientError> {
         let operation = format!("find the manifest {reference}");
         let rest = format!("manifests/{reference}");
@@ -142,8 +144,8 @@ impl RemotePackage {
             _ => return Err(self.error(&operation, response).await),
         }
         let digest = match reference {
-            RemoteReference::Digest(digest) => Some(*digest),
-            RemoteReference::Tag(_) => self.told_digest(&response)?,
+            ManifestRef::Digest(digest) => Some(*digest),
+            ManifestRef::Tag(_) => self.told_digest(&response)?,
         };
         if let (Some(digest), Some(media_type), Some(size)) =
             (digest, self.media_type(&response)?, length(&response))

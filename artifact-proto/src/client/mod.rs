@@ -31,6 +31,6 @@ pub use error::ClientError;
 pub use manifests::RemoteCondition;
 pub use options::ClientOptions;
 pub use origin::{Origin, Transport};
-pub use remote::{OciClient, RemotePackage, RemoteReference};
+pub use remote::{OciClient, RemotePackage};
 pub use system_credentials::SystemCredentials;
 pub use upload::{BlobSource, Pushed};

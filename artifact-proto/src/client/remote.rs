@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use artifact_core::{Digest, OciName, Tag};
+use artifact_core::{Digest, ManifestRef, OciName, Tag};
 use futures::Stream;
 use reqwest::{
     Method, Response, StatusCode, Url,
@@ -27,40 +27,6 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct OciClient {
     exchange: Arc<Exchange>,
-}
-
-/// Names a manifest in a package.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a manifest has no third kind of name"
-)]
-pub enum RemoteReference {
-    /// By its digest.
-    Digest(Digest),
-    /// By a tag.
-    Tag(Tag),
-}
-
-impl std::fmt::Display for RemoteReference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Digest(digest) => digest.fmt(f),
-            Self::Tag(tag) => tag.fmt(f),
-        }
-    }
-}
-
-impl From<Digest> for RemoteReference {
-    fn from(digest: Digest) -> Self {
-        Self::Digest(digest)
-    }
-}
-
-impl From<Tag> for RemoteReference {
-    fn from(tag: Tag) -> Self {
-        Self::Tag(tag)
-    }
 }
 
 impl OciClient {
@@ -350,7 +316,7 @@ impl RemotePackage {
     /// # Errors
     /// [`ClientError::NotFound`] when it is not there, [`ClientError::Answer`] when the registry
     /// refuses; else those of the exchange.
-    pub async fn delete_manifest(&self, reference: &RemoteReference) -> Result<(), ClientError> {
+    pub async fn delete_manifest(&self, reference: &ManifestRef) -> Result<(), ClientError> {
         self.delete(&format!("manifests/{reference}"), &reference.to_string())
             .await
     }

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use artifact_core::{
-    Action, Algorithm, AsOf, Error, FoundManifest, MANIFEST_MAX, Manifest, ManifestRef, MediaType,
-    OciName, PackageRef, PutManifest, SpawnExt as _, Tag, guard, story,
+    Action, Algorithm, AsOf, Coordinate, Error, FoundManifest, MANIFEST_MAX, Manifest, ManifestRef,
+    MediaType, OciName, PutManifest, SpawnExt as _, Tag, guard, story,
 };
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -39,7 +39,7 @@ pub(super) async fn read(
     reference: &ManifestRef,
 ) -> Result<Response<Body>, Failure> {
     let package = call.package(name, Action::Read, Noun::Manifest).await?;
-    let (found, bytes) = load(call, &package, reference).await?;
+    let (found, bytes) = load(call, &package.at(reference.clone())).await?;
     let digest = found.record.digest;
     let known = is_known(call.headers(), &digest);
     let mut response = if known {
@@ -61,18 +61,11 @@ pub(super) async fn read(
 
 /// Loads a manifest within the memory for documents: most are small, and a large one is read again
 /// when there is room for it.
-async fn load(
-    call: &Call,
-    package: &PackageRef,
-    reference: &ManifestRef,
-) -> Result<(FoundManifest, Bytes), Failure> {
+async fn load(call: &Call, coordinate: &Coordinate) -> Result<(FoundManifest, Bytes), Failure> {
     const SMALL: usize = 64 << 10;
     let mut reserved = call.reserve(SMALL).await?;
     loop {
-        let found = call
-            .session
-            .get_manifest(AsOf::Now, package, reference)
-            .await;
+        let found = call.session.get_manifest(AsOf::Now, coordinate).await;
         let mut found = found.map_err(about(Noun::Manifest))?;
         let size = found.record.bytes.len();
         if reserved.fits(size) {

@@ -1,6 +1,8 @@
 //! Routes: what a request's method and path ask for. Pure, and total: any text has an answer.
 
-use artifact_core::{Digest, DigestError, ManifestRef, NameError, OciName, UploadId};
+use artifact_core::{
+    Digest, DigestError, ManifestRef, ManifestRefError, NameError, OciName, UploadId,
+};
 use http::Method;
 
 use super::endpoint::{Endpoint, ROUTES, Shape};
@@ -163,15 +165,11 @@ fn typed(endpoint: Endpoint, parts: &Parts<'_>) -> Result<Route, RouteError> {
     })
 }
 
-/// A reference with a colon is offered as a digest: no tag has one.
 fn reference(text: &str) -> Result<ManifestRef, RouteError> {
-    if text.contains(':') {
-        text.parse()
-            .map(ManifestRef::Digest)
-            .map_err(RouteError::Digest)
-    } else {
-        text.parse().map(ManifestRef::Tag).map_err(RouteError::Tag)
-    }
+    text.parse().map_err(|error| match error {
+        ManifestRefError::Digest { source, .. } => RouteError::Digest(source),
+        ManifestRefError::Tag { source, .. } => RouteError::Tag(source),
+    })
 }
 
 /// Splits a decoded path from its end, for names hold slashes, and may hold the protocol's own

@@ -9,7 +9,7 @@ use std::{
 
 use artifact_core::{
     Actor, AsOf, Change, ChangeSet, CollectOptions, Condition, Digest, Forget, ManifestIndex as _,
-    ManifestRef, Principal, Revision,
+    Principal, Revision,
 };
 use artifact_store::{
     home::Home,
@@ -234,10 +234,8 @@ async fn what_is_below_the_horizon_becomes_one_file() {
             world.push("app", seed * 3).await.unwrap();
             let session = world.session();
             if round < 3 {
-                let by_tag = ManifestRef::Tag(tag(seed * 3));
-                let found = session
-                    .get_manifest(AsOf::Now, &package("app"), &by_tag)
-                    .await;
+                let coordinate = package("app").at(tag(seed * 3));
+                let found = session.get_manifest(AsOf::Now, &coordinate).await;
                 delete(&world, &found.unwrap().record.digest).await;
             } else if seed == 5 {
                 session

@@ -6,9 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use artifact_core::{
-    AsOf, BlobStore as _, Committed, Digest, Location, ManifestRef, Page, Revision, TagRecord,
-};
+use artifact_core::{AsOf, BlobStore as _, Committed, Digest, Location, Page, Revision, TagRecord};
 use artifact_store::home::{Home, HomeError, Rebuilt};
 
 use crate::support::{World, blob, digest, options, package, tag};
@@ -64,7 +62,7 @@ async fn i24_a_lost_index_is_made_anew() {
     }
     let session = world.session();
     let before_deletion = world.home.index().head().await.unwrap();
-    let gone = ManifestRef::Tag(tag(3));
+    let gone = package("app").at(tag(3));
     session
         .delete_tag(&package("app"), &tag(3), &Default::default())
         .await
@@ -98,11 +96,7 @@ async fn i24_a_lost_index_is_made_anew() {
         world.pull("app", seed).await.unwrap();
     }
     let at = AsOf::Revision(before_deletion.revision);
-    world
-        .session()
-        .get_manifest(at, &package("app"), &gone)
-        .await
-        .unwrap();
+    world.session().get_manifest(at, &gone).await.unwrap();
     world.push("app", 40).await.unwrap();
     let problems = world.home.sqlite().check().await.unwrap().problems;
     assert_eq!(problems, Vec::<String>::new());

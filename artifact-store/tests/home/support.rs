@@ -4,9 +4,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use artifact_core::{
     Actor, Algorithm, AsOf, BlobInfo, BlobRange, BootTime, Change, ChangeSet, Clock, Digest,
-    Document as _, DocumentKey, Error, Hasher, Manifest, ManifestRef, MediaType, PackageRef,
-    Principal, PutManifest, Registry, RegistryParts, RepositorySettings, RequestContext, Seams,
-    Session, Tag, Timestamp, UploadOptions,
+    Document as _, DocumentKey, Error, Hasher, Manifest, MediaType, PackageRef, Principal,
+    PutManifest, Registry, RegistryParts, RepositorySettings, RequestContext, Seams, Session, Tag,
+    Timestamp, UploadOptions,
 };
 use artifact_store::{
     home::{CreateOptions, Home, OpenOptions},
@@ -130,9 +130,9 @@ impl World {
     pub(crate) async fn pull(&self, name: &str, seed: u64) -> Result<(), String> {
         let package = package(name);
         let session = self.session();
-        let by_tag = ManifestRef::Tag(tag(seed));
+        let coordinate = package.at(tag(seed));
         let said = |what: &str, error: Error| format!("{what} of {seed}: {error:?}");
-        let found = session.get_manifest(AsOf::Now, &package, &by_tag).await;
+        let found = session.get_manifest(AsOf::Now, &coordinate).await;
         found.map_err(|error| said("the manifest", error))?;
         for part in 0..2 {
             let expected = blob(seed, part);

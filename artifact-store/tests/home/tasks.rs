@@ -7,7 +7,7 @@ use std::{
 
 use artifact_core::{
     Algorithm, AsOf, CollectOptions, Condition, Digest, Error, ErrorKind, Event, Forget,
-    IndexError, Manifest, ManifestRef, MediaType, PutManifest, Revision, ScrubOptions,
+    IndexError, Manifest, MediaType, PutManifest, Revision, ScrubOptions,
 };
 use artifact_store::home::{Home, HomeError};
 
@@ -227,11 +227,9 @@ pub(crate) async fn check_whole(world: &World) {
 }
 
 pub(crate) async fn digest_of(world: &World, seed: u64) -> Result<Digest, Error> {
-    let by_tag = ManifestRef::Tag(tag(seed));
+    let coordinate = package("app").at(tag(seed));
     let session = world.session();
-    let found = session
-        .get_manifest(AsOf::Now, &package("app"), &by_tag)
-        .await?;
+    let found = session.get_manifest(AsOf::Now, &coordinate).await?;
     Ok(found.record.digest)
 }
 

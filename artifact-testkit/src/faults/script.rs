@@ -4,8 +4,7 @@ use std::sync::LazyLock;
 
 use artifact_core::{
     Algorithm, AsOf, BlobRange, CollectOptions, Condition, Digest, Error, ErrorKind, Forget,
-    Hasher, Manifest, ManifestRef, PackageRef, PutManifest, ScrubOptions, Session, Tag,
-    UploadOptions,
+    Hasher, Manifest, PackageRef, PutManifest, ScrubOptions, Session, Tag, UploadOptions,
 };
 use bytes::Bytes;
 
@@ -165,8 +164,8 @@ async fn push(session: &Session, tag: &str, image: &Image) -> Result<(), Error> 
 /// When something is read that nobody pushed (I3).
 pub(super) async fn read(session: &Session, tag: &str) -> Result<Option<usize>, Error> {
     let package = package();
-    let reference = ManifestRef::Tag(named(tag));
-    let found = match session.get_manifest(AsOf::Now, &package, &reference).await {
+    let coordinate = package.at(named(tag));
+    let found = match session.get_manifest(AsOf::Now, &coordinate).await {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         found => found?.record,
     };

@@ -36,7 +36,7 @@ fn a11_a_creator_overwrites_nothing() {
         ErrorKind::Denied,
     );
     assert_kind(
-        creator.get_manifest(AsOf::Now, &app, &second.digest().into_ref()),
+        creator.get_manifest(AsOf::Now, &app.at(second.digest())),
         ErrorKind::NotFound,
     );
     assert_kind(
@@ -49,16 +49,6 @@ fn a11_a_creator_overwrites_nothing() {
     );
     let writer = user(&world, "release", UserRole::Writer, "default");
     writer.put_manifest(&app, &second, &over).unwrap();
-}
-
-trait IntoRef {
-    fn into_ref(self) -> artifact::ManifestRef;
-}
-
-impl IntoRef for artifact::Digest {
-    fn into_ref(self) -> artifact::ManifestRef {
-        artifact::ManifestRef::Digest(self)
-    }
 }
 
 /// A1, A2, I11: what one may not read answers like what is not there; who is nobody is asked who.
@@ -76,8 +66,8 @@ fn a1_what_may_not_be_read_is_not_there() {
     let (manifest, _) = publish(&embedder, &secret, "v1", 1);
     let layer = manifest.references()[1].descriptor.digest;
     let reader = user(&world, "ann", UserRole::Reader, "default");
-    let absent = reader.get_manifest(AsOf::Now, &package("nothing"), &by_tag("v1"));
-    let hidden = reader.get_manifest(AsOf::Now, &secret, &by_tag("v1"));
+    let absent = reader.get_manifest(AsOf::Now, &package("nothing").at(by_tag("v1")));
+    let hidden = reader.get_manifest(AsOf::Now, &secret.at(by_tag("v1")));
     assert_eq!(
         absent.unwrap_err().to_string(),
         hidden.unwrap_err().to_string()
@@ -108,7 +98,7 @@ fn a1_what_may_not_be_read_is_not_there() {
     );
     let nobody = world.session(Principal::Anonymous(AnonymousAccess::None));
     for package in [&secret, &package("nothing")] {
-        let refused = nobody.get_manifest(AsOf::Now, package, &by_tag("v1"));
+        let refused = nobody.get_manifest(AsOf::Now, &package.at(by_tag("v1")));
         assert_kind(refused, ErrorKind::Unauthenticated);
     }
     assert!(
@@ -173,7 +163,7 @@ fn i12_a_revoked_right_is_gone_at_once() {
         .remove_user(&"ann".parse().unwrap())
         .unwrap();
     assert_kind(
-        ann.get_manifest(AsOf::Now, &app, &by_tag("v1")),
+        ann.get_manifest(AsOf::Now, &app.at(by_tag("v1"))),
         ErrorKind::NotFound,
     );
 }
@@ -222,7 +212,7 @@ fn a_read_only_registry_is_read() {
         ErrorKind::ReadOnly,
     );
     embedder
-        .get_manifest(AsOf::Now, &app, &by_tag("v1"))
+        .get_manifest(AsOf::Now, &app.at(by_tag("v1")))
         .unwrap();
     embedder.set_mode(&Mode::ReadWrite).unwrap();
     push(&embedder, &app, b"x").unwrap();
@@ -309,10 +299,10 @@ fn a_repository_takes_over_what_lies_below_it() {
         .unwrap();
     assert_eq!(after.repository, team);
     embedder
-        .get_manifest(AsOf::Now, &after, &by_tag("v1"))
+        .get_manifest(AsOf::Now, &after.at(by_tag("v1")))
         .unwrap();
     assert_kind(
-        embedder.get_manifest(AsOf::Now, &before, &by_tag("v1")),
+        embedder.get_manifest(AsOf::Now, &before.at(by_tag("v1"))),
         ErrorKind::NotFound,
     );
     assert_kind(

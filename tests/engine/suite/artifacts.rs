@@ -14,7 +14,7 @@ fn a_manifest_is_served_to_the_byte() {
     let (manifest, published) = publish(&session, &app, "v1", 1);
     assert_eq!(published.tags, [(tag("v1"), Generation::new(1))]);
     for reference in [by_tag("v1"), ManifestRef::Digest(manifest.digest())] {
-        let found = session.get_manifest(AsOf::Now, &app, &reference).unwrap();
+        let found = session.get_manifest(AsOf::Now, &app.at(reference)).unwrap();
         assert_eq!(found.record.bytes, manifest.bytes());
     }
 }
@@ -227,10 +227,15 @@ fn an_artifact_is_copied_without_its_bytes() {
     let before = session.totals().unwrap().stored_bytes;
     let v1 = tag("v1");
     session
-        .copy(&app, &by_tag("v1"), &release, Some(&v1), &Condition::Absent)
+        .copy(
+            &app.at(by_tag("v1")),
+            &release,
+            Some(&v1),
+            &Condition::Absent,
+        )
         .unwrap();
     let found = session
-        .get_manifest(AsOf::Now, &release, &by_tag("v1"))
+        .get_manifest(AsOf::Now, &release.at(by_tag("v1")))
         .unwrap();
     assert_eq!(found.record.digest, index.digest());
     let layer = child.references()[1].descriptor.digest;

@@ -22,10 +22,10 @@ fn the_past_is_read_as_it_was() {
         session.at_time(then.time.plus_millis(30_000)).unwrap(),
         past
     );
-    let found = session.get_manifest(past, &app, &by_tag("v1")).unwrap();
+    let found = session.get_manifest(past, &app.at(by_tag("v1"))).unwrap();
     assert_eq!(found.record.digest, first.digest());
     let now = session
-        .get_manifest(AsOf::Now, &app, &by_tag("v1"))
+        .get_manifest(AsOf::Now, &app.at(by_tag("v1")))
         .unwrap();
     assert_eq!(now.record.digest, second.digest());
     let layer = first.references()[1].descriptor.digest;
@@ -48,15 +48,15 @@ fn what_was_deleted_comes_back_whole() {
     let layer = child.references()[1].descriptor.digest;
     assert_kind(read(&session, &app, &layer), ErrorKind::NotFound);
     session
-        .undelete(then, &app, &by_tag("v1"), &Condition::Absent)
+        .undelete(then, &app.at(by_tag("v1")), &Condition::Absent)
         .unwrap();
     let found = session
-        .get_manifest(AsOf::Now, &app, &by_tag("v1"))
+        .get_manifest(AsOf::Now, &app.at(by_tag("v1")))
         .unwrap();
     assert_eq!(found.record.bytes, index.bytes());
     assert_eq!(read(&session, &app, &layer).unwrap().len(), 20_000);
     let child = ManifestRef::Digest(child.digest());
-    session.get_manifest(AsOf::Now, &app, &child).unwrap();
+    session.get_manifest(AsOf::Now, &app.at(child)).unwrap();
 }
 
 /// I18: the feed tells every change, to this and every other process.
@@ -103,12 +103,12 @@ fn what_is_forgotten_says_so() {
     session
         .collect(&CollectOptions::default().forgetting(forget))
         .unwrap();
-    let past = session.get_manifest(AsOf::Revision(then), &app, &by_tag("v1"));
+    let past = session.get_manifest(AsOf::Revision(then), &app.at(by_tag("v1")));
     assert_kind(past, ErrorKind::HistoryForgotten);
-    let undelete = session.undelete(AsOf::Revision(then), &app, &by_tag("v1"), &Condition::Any);
+    let undelete = session.undelete(AsOf::Revision(then), &app.at(by_tag("v1")), &Condition::Any);
     assert_kind(undelete, ErrorKind::HistoryForgotten);
     session
-        .get_manifest(AsOf::Revision(head), &app, &by_tag("v1"))
+        .get_manifest(AsOf::Revision(head), &app.at(by_tag("v1")))
         .unwrap();
     let beyond = AsOf::Revision(Revision::new(1_000_000));
     assert_kind(session.tag(beyond, &app, &tag("v1")), ErrorKind::NotFound);
@@ -125,10 +125,10 @@ fn what_is_purged_is_gone_from_the_past_too() {
     session.delete_manifest(&app, &manifest.digest()).unwrap();
     session.purge(&layer).unwrap();
     assert_kind(read_at(&session, then, &app, &layer), ErrorKind::Purged);
-    session.get_manifest(then, &app, &by_tag("v1")).unwrap();
+    session.get_manifest(then, &app.at(by_tag("v1"))).unwrap();
     session.purge(&manifest.digest()).unwrap();
     assert_kind(
-        session.get_manifest(then, &app, &by_tag("v1")),
+        session.get_manifest(then, &app.at(by_tag("v1"))),
         ErrorKind::Purged,
     );
     session.collect(&CollectOptions::default()).unwrap();

@@ -48,7 +48,7 @@ fn reads(layer: Digest) -> Vec<Way<'static>> {
     let all = Scope::all;
     let default = || "default".parse::<RepositoryName>().unwrap();
     ways! {
-        "get_manifest": |s: &Session| s.get_manifest(AsOf::Now, &app(), &by_tag("v1"));
+        "get_manifest": |s: &Session| s.get_manifest(AsOf::Now, &app().at(by_tag("v1")));
         "tag": |s: &Session| s.tag(AsOf::Now, &app(), &tag("v1"));
         "list_tags": |s: &Session| s.list_tags(AsOf::Now, &app(), page(9));
         "stat_blob": |s: &Session| s.stat_blob(AsOf::Now, &app(), &layer);
@@ -82,7 +82,7 @@ fn changes(layer: Digest, manifest: Digest, absent: &Manifest) -> Vec<Way<'_>> {
         "mount": |s: &Session| s.mount(&other(), &layer, Some(&app()));
         "delete_blob": |s: &Session| s.delete_blob(&app(), &layer);
         "pin": |s: &Session| s.pin(&app(), &layer, "name");
-        "copy": |s: &Session| s.copy(&app(), &by_tag("v1"), &other(), None, &Condition::Any);
+        "copy": |s: &Session| s.copy(&app().at(by_tag("v1")), &other(), None, &Condition::Any);
     }
 }
 

@@ -292,7 +292,7 @@ fn i3_rot_in_the_index_is_no_success() {
     assert_kind(read(&embedder, &app, &small), ErrorKind::Corrupt);
     let by_tag = by_tag("v1");
     assert_kind(
-        embedder.get_manifest(AsOf::Now, &app, &by_tag),
+        embedder.get_manifest(AsOf::Now, &app.at(by_tag.clone())),
         ErrorKind::Corrupt,
     );
     let found = embedder.scrub(ScrubOptions::default(), |_| {}).unwrap();

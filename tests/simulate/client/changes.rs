@@ -84,12 +84,12 @@ impl Client {
         let outcome = match past {
             Some(at) => {
                 session
-                    .undelete(AsOf::Revision(at), &from, &reference, &condition)
+                    .undelete(AsOf::Revision(at), &from.at(reference.clone()), &condition)
                     .await
             }
             None => {
                 session
-                    .copy(&from, &reference, &to, tag.as_ref(), &condition)
+                    .copy(&from.at(reference.clone()), &to, tag.as_ref(), &condition)
                     .await
             }
         };

@@ -1,6 +1,6 @@
 //! Reading what is there.
 
-use artifact_core::{AsOf, BlobRange, Digest, ManifestRef, PackageRef, Revision, Tag};
+use artifact_core::{AsOf, BlobRange, Digest, PackageRef, Revision, Tag};
 use futures::StreamExt as _;
 
 use super::base::{Client, all, as_of};
@@ -93,9 +93,7 @@ impl Client {
         digest: &Digest,
     ) {
         let (request, session) = self.ask(Ask::Manifest(at, package.clone(), *digest));
-        let outcome = session
-            .get_manifest(as_of(at), package, &ManifestRef::Digest(*digest))
-            .await;
+        let outcome = session.get_manifest(as_of(at), &package.at(*digest)).await;
         self.tell(&request, outcome, |found| {
             Answer::Manifest(found.record.digest, found.record.bytes.to_vec())
         });
