@@ -28,4 +28,5 @@ mod rotten;
 mod server;
 mod support;
 mod tags;
+mod upkeep;
 mod worlds;

@@ -22,6 +22,7 @@ pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) registry: Registry,
     pub(crate) clock: Arc<FakeClock>,
+    pub(crate) metrics: Arc<Metrics>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<Stopped>>,
     directory: TempDir,
@@ -98,7 +99,7 @@ impl Setup {
             (*registry).clone(),
             options,
             TokenKey::new([9; 32]),
-            metrics,
+            Arc::clone(&metrics),
         );
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
@@ -114,6 +115,7 @@ impl Setup {
             address,
             registry,
             clock,
+            metrics,
             stop: Some(stop),
             task: Some(tokio::spawn(serving)),
             directory,
