@@ -5,6 +5,7 @@
 )]
 
 mod disk;
+mod hooked;
 mod interrupted;
 mod meanwhile;
 mod memory;

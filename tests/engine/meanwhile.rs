@@ -1,92 +1,28 @@
 //! What happens between two steps of the engine: a store that has something else done just before it answers.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use artifact::{
-    AsOf, BlobEntry, BlobInfo, BlobKey, BlobRange, BlobReader, BlobStat, BlobStore, BlobWriter,
-    Bookkeeping, ByteRange, CollectOptions, DirectDownload, ErrorKind, Holder, LocalBlobs,
-    Location, Principal, RequestContext, ScrubOptions, Session, StoreError, StoreInfo, Suspended,
-    UploadHint, UploadId, UploadOptions, UploadRecord,
+    AsOf, BlobInfo, BlobKey, BlobRange, Bookkeeping, CollectOptions, ErrorKind, Holder, Location,
+    Principal, RequestContext, ScrubOptions, Session, UploadHint, UploadId, UploadOptions,
+    UploadRecord,
 };
-use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{future::BoxFuture, stream::BoxStream};
+use futures::{FutureExt as _, future::BoxFuture};
 use parking_lot::Mutex;
 
-use crate::support::{World, bytes, digest, package};
+use crate::{
+    hooked::Hooked,
+    support::{World, bytes, digest, package},
+};
 
 /// What is done once, before the next answer about a key.
 type Deed = Arc<Mutex<Option<BoxFuture<'static, ()>>>>;
 
-struct Meanwhile {
-    inner: Arc<dyn BlobStore>,
-    deed: Deed,
-}
-
-impl std::fmt::Debug for Meanwhile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.inner.fmt(f)
-    }
-}
-
-impl Meanwhile {
-    async fn happen(&self) {
-        let deed = self.deed.lock().take();
-        if let Some(deed) = deed {
-            deed.await;
-        }
-    }
-}
-
-#[async_trait]
-impl BlobStore for Meanwhile {
-    fn info(&self) -> StoreInfo {
-        self.inner.info()
-    }
-    async fn stat(&self, key: &BlobKey) -> Result<Option<BlobStat>, StoreError> {
-        self.happen().await;
-        self.inner.stat(key).await
-    }
-    async fn read(
-        &self,
-        key: &BlobKey,
-        range: ByteRange,
-    ) -> Result<Option<BlobReader>, StoreError> {
-        self.inner.read(key, range).await
-    }
-    async fn begin(
-        &self,
-        id: &UploadId,
-        hint: UploadHint,
-    ) -> Result<Box<dyn BlobWriter>, StoreError> {
-        self.inner.begin(id, hint).await
-    }
-    async fn resume(
-        &self,
-        id: &UploadId,
-        at: Suspended,
-    ) -> Result<Option<Box<dyn BlobWriter>>, StoreError> {
-        self.inner.resume(id, at).await
-    }
-    async fn is_held(&self, key: &BlobKey) -> Result<bool, StoreError> {
-        self.happen().await;
-        self.inner.is_held(key).await
-    }
-    async fn delete(&self, key: &BlobKey) -> Result<(), StoreError> {
-        self.happen().await;
-        self.inner.delete(key).await
-    }
-    fn linger(&self, key: &BlobKey) -> Duration {
-        self.inner.linger(key)
-    }
-    fn list(&self) -> BoxStream<'static, Result<BlobEntry, StoreError>> {
-        self.inner.list()
-    }
-    fn local(&self) -> Option<&dyn LocalBlobs> {
-        self.inner.local()
-    }
-    fn direct_download(&self) -> Option<&dyn DirectDownload> {
-        self.inner.direct_download()
+async fn happen(deed: Deed) {
+    let deed = deed.lock().take();
+    if let Some(deed) = deed {
+        deed.await;
     }
 }
 
@@ -97,9 +33,9 @@ fn world() -> (World, Deed) {
         Arc::clone(&deed),
         World::on_disk(|parts| {
             let inner = Arc::clone(&parts.store);
-            parts.store = Arc::new(Meanwhile {
-                inner,
-                deed: Arc::clone(&deed),
+            parts.store = Hooked::new(inner, move |call| match call {
+                "stat" | "is_held" | "delete" => happen(Arc::clone(&deed)).boxed(),
+                _ => std::future::ready(()).boxed(),
             });
         }),
     );

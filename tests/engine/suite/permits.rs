@@ -1,6 +1,9 @@
 //! Every way in asks first, and what was decided is judged again at the commit (I12).
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use artifact::{
     Action, AnonymousAccess, AsOf, CollectOptions, Condition, Decision, Digest, Error, ErrorKind,
@@ -11,8 +14,13 @@ use artifact::{
     blocking::{Session, wait},
 };
 
-use crate::support::{
-    World, assert_kind, by_tag, bytes, digest, image, package, page, publish, push, read, tag,
+use futures::FutureExt as _;
+
+use crate::{
+    hooked::Hooked,
+    support::{
+        World, assert_kind, by_tag, bytes, digest, image, package, page, publish, push, read, tag,
+    },
 };
 
 /// Gives a user these roles, and no others any more.
@@ -107,6 +115,36 @@ fn settings() -> Vec<Way<'static>> {
         "collect": |s: &Session| s.collect(&CollectOptions::default());
         "scrub": |s: &Session| s.scrub(ScrubOptions::default(), |_| {});
         "purge": |s: &Session| s.purge(&digest(b"x"));
+    }
+}
+
+/// No request walks the store: whatever is asked is answered from the index. The scrub alone lists what is stored.
+#[test]
+fn no_request_walks_the_store() {
+    let walks = Arc::new(AtomicU64::new(0));
+    let noted = Arc::clone(&walks);
+    let world = World::in_memory(|parts| {
+        let inner = Arc::clone(&parts.store);
+        parts.store = Hooked::new(inner, move |call| {
+            noted.fetch_add(u64::from(call == "list"), Ordering::SeqCst);
+            std::future::ready(()).boxed()
+        });
+    });
+    let session = world.embedder();
+    let (manifest, _) = publish(&session, &package("app"), "v1", 1);
+    let layer = manifest.references()[1].descriptor.digest;
+    let absent = image(&[push(&session, &package("app"), b"x").unwrap()]);
+    for (name, way) in
+        reads(layer)
+            .into_iter()
+            .chain(settings())
+            .chain(changes(layer, manifest.digest(), &absent))
+    {
+        let before = walks.load(Ordering::SeqCst);
+        // What is refused for what it asks has been looked for, too.
+        let _answer = way(&session);
+        let walked = walks.load(Ordering::SeqCst) - before;
+        assert_eq!(walked, u64::from(name == "scrub"), "{name}");
     }
 }
 
