@@ -28,6 +28,7 @@ mod cli {
     mod signals;
     mod snapshot;
     mod tag;
+    mod terminal;
     mod transfer;
     mod undelete;
     mod usage;
