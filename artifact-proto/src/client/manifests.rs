@@ -52,26 +52,8 @@ impl RemotePackage {
     /// are not those of the digest, [`ClientError::Manifest`] when they are no manifest.
     pub async fn manifest(&self, reference: &ManifestRef) -> Result<Manifest, ClientError> {
         let operation = format!("give the manifest {reference}");
-        let rest = format!("manifests/{reference}");
-        let response = self
-            .ask(
-                "pull",
-                Method::GET,
-                &operation,
-                &rest,
-                accept(),
-                Content::None,
-            )
-            .await?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Err(self.not_found(reference)),
-            _ => return Err(self.error(&operation, response).await),
-        }
-        let expected = match reference {
-            ManifestRef::Digest(digest) => Some(*digest),
-            ManifestRef::Tag(_) => self.told_digest(&response)?,
-        };
+        let found = self.look(Method::GET, &operation, reference).await?;
+        let (response, expected) = found.ok_or_else(|| self.not_found(reference))?;
         let media_type = self.media_type(&response)?;
         let idle = self.exchange.options().idle_timeout;
         let bytes = read_bounded(&self.origin, response, MANIFEST_MAX, idle).await?;
@@ -118,6 +100,30 @@ impl RemotePackage {
             .ok_or_else(|| self.protocol("its Content-Type is no media type"))
     }
 
+    /// Asks for a manifest; `None` when it is not there. The digest that it must have is the one asked
+    /// for, or what the registry tells of a tag.
+    async fn look(
+        &self,
+        method: Method,
+        operation: &str,
+        reference: &ManifestRef,
+    ) -> Result<Option<(Response, Option<Digest>)>, ClientError> {
+        let rest = format!("manifests/{reference}");
+        let response = self
+            .ask("pull", method, operation, &rest, accept(), Content::None)
+            .await?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Ok(None),
+            _ => return Err(self.error(operation, response).await),
+        }
+        let digest = match reference {
+            ManifestRef::Digest(digest) => Some(*digest),
+            ManifestRef::Tag(_) => self.told_digest(&response)?,
+        };
+        Ok(Some((response, digest)))
+    }
+
     /// Returns what a manifest is without its bytes, or `None` when it is not there.
     ///
     /// # Errors
@@ -127,25 +133,9 @@ impl RemotePackage {
         reference: &ManifestRef,
     ) -> Result<Option<Descriptor>, ClientError> {
         let operation = format!("find the manifest {reference}");
-        let rest = format!("manifests/{reference}");
-        let response = self
-            .ask(
-                "pull",
-                Method::HEAD,
-                &operation,
-                &rest,
-                accept(),
-                Content::None,
-            )
-            .await?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::NOT_FOUND => return Ok(None),
-            _ => return Err(self.error(&operation, response).await),
-        }
-        let digest = match reference {
-            ManifestRef::Digest(digest) => Some(*digest),
-            ManifestRef::Tag(_) => self.told_digest(&response)?,
+        let found = self.look(Method::HEAD, &operation, reference).await?;
+        let Some((response, digest)) = found else {
+            return Ok(None);
         };
         if let (Some(digest), Some(media_type), Some(size)) =
             (digest, self.media_type(&response)?, length(&response))

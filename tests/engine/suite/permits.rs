@@ -50,6 +50,35 @@ macro_rules! ways {
     };
 }
 
+/// What is there for every call to be about: an artifact, its layer, and an image whose layer is elsewhere.
+struct Stock {
+    manifest: Digest,
+    layer: Digest,
+    absent: Manifest,
+}
+
+impl Stock {
+    fn of(session: &Session) -> Self {
+        let (manifest, _) = publish(session, &package("app"), "v1", 1);
+        let elsewhere = push(session, &package("elsewhere"), b"x").unwrap();
+        let (empty, made) = ("empty".parse().unwrap(), RepositorySettings::default());
+        session.create_repository(&empty, &made, false).unwrap();
+        Self {
+            manifest: manifest.digest(),
+            layer: manifest.references()[1].descriptor.digest,
+            absent: image(&[elsewhere]),
+        }
+    }
+
+    fn reads(&self) -> Vec<Way<'static>> {
+        reads(self.layer)
+    }
+
+    fn changes(&self) -> Vec<Way<'_>> {
+        changes(self.layer, self.manifest, &self.absent)
+    }
+}
+
 /// Every call that reads, of a package that is there.
 fn reads(layer: Digest) -> Vec<Way<'static>> {
     let app = || package("app");
@@ -131,14 +160,12 @@ fn no_request_walks_the_store() {
         });
     });
     let session = world.embedder();
-    let (manifest, _) = publish(&session, &package("app"), "v1", 1);
-    let layer = manifest.references()[1].descriptor.digest;
-    let absent = image(&[push(&session, &package("app"), b"x").unwrap()]);
-    for (name, way) in
-        reads(layer)
-            .into_iter()
-            .chain(settings())
-            .chain(changes(layer, manifest.digest(), &absent))
+    let stock = Stock::of(&session);
+    for (name, way) in stock
+        .reads()
+        .into_iter()
+        .chain(settings())
+        .chain(stock.changes())
     {
         let before = walks.load(Ordering::SeqCst);
         // What is refused for what it asks has been looked for, too.
@@ -152,28 +179,16 @@ fn no_request_walks_the_store() {
 #[test]
 fn i12_a_stranger_is_refused_by_every_call() {
     let world = super::world();
-    let (manifest, _) = publish(&world.embedder(), &package("app"), "v1", 1);
-    let layer = manifest.references()[1].descriptor.digest;
-    let elsewhere = push(&world.embedder(), &package("elsewhere"), b"x").unwrap();
-    let absent = image(&[elsewhere]);
-    let empty = "empty".parse().unwrap();
-    let made = RepositorySettings::default();
-    world
-        .embedder()
-        .create_repository(&empty, &made, false)
-        .unwrap();
+    let stock = Stock::of(&world.embedder());
     let stranger = user(&world, "ann", &[]);
-    let all = reads(layer).into_iter();
+    let all = stock.reads().into_iter();
     let session = world.registry.session(
         Principal::User("ann".parse().unwrap()),
         RequestContext::default(),
     );
     let checked = wait(session.check(Action::Create, &package("app"))).unwrap();
     assert_kind(checked, ErrorKind::NotFound);
-    for (name, way) in all
-        .chain(changes(layer, manifest.digest(), &absent))
-        .chain(settings())
-    {
+    for (name, way) in all.chain(stock.changes()).chain(settings()) {
         match way(&stranger) {
             Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{name}: {error}"),
             Ok(()) => panic!("{name} let a stranger in"),
@@ -185,25 +200,13 @@ fn i12_a_stranger_is_refused_by_every_call() {
 #[test]
 fn i12_a_reader_changes_nothing() {
     let world = super::world();
-    let (manifest, _) = publish(&world.embedder(), &package("app"), "v1", 1);
-    let layer = manifest.references()[1].descriptor.digest;
-    let elsewhere = push(&world.embedder(), &package("elsewhere"), b"x").unwrap();
-    let absent = image(&[elsewhere]);
-    let empty = "empty".parse().unwrap();
-    let made = RepositorySettings::default();
-    world
-        .embedder()
-        .create_repository(&empty, &made, false)
-        .unwrap();
+    let stock = Stock::of(&world.embedder());
     let reader = user(&world, "ann", &[(UserRole::Reader, "")]);
-    for (name, way) in reads(layer) {
+    for (name, way) in stock.reads() {
         way(&reader).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     let head = world.embedder().revision().unwrap().revision;
-    for (name, way) in changes(layer, manifest.digest(), &absent)
-        .into_iter()
-        .chain(settings())
-    {
+    for (name, way) in stock.changes().into_iter().chain(settings()) {
         match way(&reader) {
             // What concerns the registry as a whole is read by its admins alone.
             Err(error) if name == "users" || error.kind() == ErrorKind::Denied => {}
@@ -303,10 +306,7 @@ fn i15_an_upload_is_confined() {
 #[test]
 fn i12_nobody_in_particular_does_what_the_door_says() {
     let world = super::world();
-    let (manifest, _) = publish(&world.embedder(), &package("app"), "v1", 1);
-    let layer = manifest.references()[1].descriptor.digest;
-    let elsewhere = push(&world.embedder(), &package("elsewhere"), b"x").unwrap();
-    let absent = image(&[elsewhere]);
+    let stock = Stock::of(&world.embedder());
     let nobody = |access| world.session(Principal::Anonymous(access));
     let refused = |session: &Session, ways: Vec<Way<'_>>| {
         for (name, way) in ways {
@@ -315,13 +315,13 @@ fn i12_nobody_in_particular_does_what_the_door_says() {
         }
     };
     let none = nobody(AnonymousAccess::None);
-    refused(&none, reads(layer));
+    refused(&none, stock.reads());
     let listed = none.list_packages(AsOf::Now, &Scope::all(), page(9));
     assert_kind(listed, ErrorKind::Unauthenticated);
     let read = nobody(AnonymousAccess::Read);
-    refused(&read, changes(layer, manifest.digest(), &absent));
+    refused(&read, stock.changes());
     refused(&read, settings());
-    for (name, way) in reads(layer) {
+    for (name, way) in stock.reads() {
         way(&read).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     let write = nobody(AnonymousAccess::Write);
