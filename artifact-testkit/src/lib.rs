@@ -33,8 +33,8 @@
 //! ```
 //!
 //! * Each case is a test of its own, and its name begins with its clause: `cargo test` says
-//!   `my_store_tests::bs_3_delete_removes_the_blob ... FAILED`, and the output says the clause in
-//!   words.
+//!   `my_store_tests::bs_3_delete_removes_the_blob ... FAILED`, and the output says in words which
+//!   clause is broken: that of the case, or one that every case checks beside its own ([`Broken`]).
 //! * A case has its own store or index. A store must be empty after it; the feed of an index must
 //!   tell what the index holds.
 //! * A store that is durable is tested for it when it can be opened again, with the form `reopen:` of
@@ -63,4 +63,7 @@ pub mod index;
 pub mod seams;
 pub mod store;
 
-pub use harness::clause::{Clause, INDEX_CLAUSES, STORE_CLAUSES};
+pub use harness::{
+    clause::{Clause, INDEX_CLAUSES, STORE_CLAUSES},
+    run::Broken,
+};

@@ -16,7 +16,7 @@ use super::{
     store::FaultStore,
 };
 use crate::{
-    harness::run::run,
+    harness::{focus::Focus, run::run},
     seams::{FakeClock, SeededRng, TokioSpawn},
 };
 
@@ -92,7 +92,7 @@ fn process(
 /// calls do not succeed without the fault, or when something stays that nothing wants.
 pub fn run_trial(subject: &str, fault: Fault, step: u64, make: impl AsyncFn() -> Backends) {
     at_each_call(fault, step, |faults| {
-        run(subject, "fault", trial(&make, &faults));
+        run(subject, "fault", &Focus::of("fault"), trial(&make, &faults));
     });
 }
 

@@ -1,50 +1,48 @@
 //! Runs one case.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::pin,
-    thread,
     time::{Duration, Instant},
 };
 
-use super::clause::clause_of;
+use super::{clause::Clause, focus::Focus};
 
 /// How long a case may take before it counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Prints the clause in words when the case panics.
-struct Told<'a> {
-    subject: &'a str,
-    case: &'a str,
-}
-
-impl Drop for Told<'_> {
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            return;
-        }
-        let Self { subject, case } = self;
-        if let Some(clause) = clause_of(case) {
-            let (number, words) = (clause.number, clause.words);
-            eprintln!("`{subject}` breaks {number}, which `{case}` checks: {words}");
-        }
-    }
+/// What a case panics with when a backend breaks a clause; by then it has printed which, and how that showed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Broken {
+    /// The clause: that of the case, or one that every case checks beside its own.
+    pub clause: Clause,
 }
 
 /// Runs a case to its end on a runtime of its own.
 ///
 /// # Panics
-/// When the case does, and when it takes longer than it may.
-pub(crate) fn run(subject: &str, case: &str, body: impl Future<Output = ()>) {
-    let _told = Told { subject, case };
+/// When the case does, with [`Broken`] after the clause was printed in words; and when it takes longer
+/// than it may.
+pub(crate) fn run(subject: &str, case: &str, focus: &Focus, body: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime can be made");
-    runtime.block_on(async {
-        let ended = tokio::time::timeout(PATIENCE, pin!(body)).await;
-        assert!(ended.is_ok(), "the case did not end within {PATIENCE:?}");
-    });
+    let ran = catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            let ended = tokio::time::timeout(PATIENCE, pin!(body)).await;
+            assert!(ended.is_ok(), "the case did not end within {PATIENCE:?}");
+        });
+    }));
+    let Err(why) = ran else { return };
+    let Some(clause) = focus.clause() else {
+        resume_unwind(why)
+    };
+    let Clause { number, words } = clause;
+    eprintln!("`{subject}` breaks {number}, as `{case}` shows: {words}");
+    resume_unwind(Box::new(Broken { clause }));
 }
 
 /// Waits until `holds` says yes, or too long.

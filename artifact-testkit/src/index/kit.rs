@@ -21,7 +21,7 @@ use super::{
     goods,
     place::IndexPlace,
 };
-use crate::harness::lacks::Lacks;
+use crate::harness::{focus::Focus, lacks::Lacks};
 
 /// An index, its place, and a clock that rises with each change set.
 pub struct IndexKit {
@@ -29,6 +29,7 @@ pub struct IndexKit {
     index: Option<Arc<dyn ManifestIndex>>,
     lacks: Lacks,
     case: &'static str,
+    focus: Focus,
     millis: AtomicI64,
     folds: Mutex<Folds>,
 }
@@ -47,6 +48,7 @@ impl IndexKit {
         mut place: Box<dyn IndexPlace>,
         lacks: Lacks,
         case: &'static str,
+        focus: Focus,
     ) -> Self {
         let index = Some(place.open().await);
         Self {
@@ -54,6 +56,7 @@ impl IndexKit {
             index,
             lacks,
             case,
+            focus,
             millis: AtomicI64::new(1_767_225_600_000),
             folds: Mutex::default(),
         }
@@ -129,20 +132,38 @@ impl IndexKit {
     pub(crate) async fn refuse(&self, set: ChangeSet) -> Conflict {
         let before = self.dump().await;
         let refused = self.index().apply(set.clone()).await;
-        self.dump()
-            .await
-            .check_equal(&before, "a change set that was refused changed something");
-        conflict(refused)
+        let conflict = conflict(refused);
+        self.check_unchanged(&before, "a change set that was refused")
+            .await;
+        conflict
     }
 
     /// Checks that bookkeeping is refused, and changes nothing. Returns what stood against it.
     pub(crate) async fn refuse_note(&self, bookkeeping: Bookkeeping) -> Conflict {
         let before = self.dump().await;
         let refused = self.index().note(bookkeeping).await;
-        self.dump()
-            .await
-            .check_equal(&before, "bookkeeping that was refused changed something");
-        conflict(refused)
+        let conflict = conflict(refused);
+        self.check_unchanged(&before, "bookkeeping that was refused")
+            .await;
+        conflict
+    }
+
+    /// MI-8, whatever the case is about: what was stays as it was.
+    pub(crate) async fn check_past(&self, revision: Revision, kept: &Dump) {
+        let stays = async {
+            let why = format!("the state at {revision} is another than it was");
+            self.dump_at(revision).await.check_equal(kept, &why);
+        };
+        self.focus.on("MI-8", stays).await;
+    }
+
+    /// MI-15, whatever the case is about.
+    async fn check_unchanged(&self, before: &Dump, what: &str) {
+        let unchanged = async {
+            let why = format!("{what} changed something");
+            self.dump().await.check_equal(before, &why);
+        };
+        self.focus.on("MI-15", unchanged).await;
     }
 
     /// Puts an image of blobs, which it enters, into a package under a tag.
@@ -159,7 +180,9 @@ impl IndexKit {
 
     /// Checks that the feed tells what the index answers, at each revision that is kept.
     pub(crate) async fn check_feed(&self) {
-        self.folds.lock().await.check(&**self.index()).await;
+        // MI-9, whatever the case is about.
+        let told = async { self.folds.lock().await.check(&**self.index()).await };
+        self.focus.on("MI-9", told).await;
     }
 
     /// Returns a tag as it is now.

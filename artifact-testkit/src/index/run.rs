@@ -1,7 +1,7 @@
 //! Runs the cases of an index.
 
 use super::{kit::IndexKit, place::IndexPlace};
-use crate::harness::{lacks::Lacks, run::run};
+use crate::harness::{focus::Focus, lacks::Lacks, run::run};
 
 macro_rules! names {
     ($($case:ident)*) => { &[$(stringify!($case)),*] };
@@ -13,7 +13,8 @@ pub const CASES: &[&str] = crate::__manifest_index_cases!(names);
 /// Runs a case on the index of a place, and checks that its feed tells what it holds after it.
 ///
 /// # Panics
-/// When the index breaks the clause of the case: then the clause is printed in words.
+/// When the index breaks the clause of the case, or one that each case checks beside it: then with
+/// [`Broken`](crate::Broken), after the clause was printed in words.
 pub fn run_case(
     subject: &'static str,
     case: &'static str,
@@ -21,9 +22,10 @@ pub fn run_case(
     declared: &'static [&'static str],
     body: impl AsyncFnOnce(&mut IndexKit),
 ) {
-    run(subject, case, async {
+    let focus = Focus::of(case);
+    run(subject, case, &focus, async {
         let lacks = Lacks { subject, declared };
-        let mut kit = IndexKit::open(place, lacks, case).await;
+        let mut kit = IndexKit::open(place, lacks, case, focus.clone()).await;
         body(&mut kit).await;
         kit.check_feed().await;
     });
@@ -39,9 +41,10 @@ pub fn run_lacks(
     declared: &'static [&'static str],
 ) {
     let case = "it_lacks_what_is_declared";
-    run(subject, case, async {
+    let focus = Focus::of(case);
+    run(subject, case, &focus, async {
         let lacks = Lacks { subject, declared };
-        let kit = IndexKit::open(place, lacks, case).await;
+        let kit = IndexKit::open(place, lacks, case, focus.clone()).await;
         lacks.check(kit.lacking());
     });
 }

@@ -11,7 +11,7 @@ use futures::TryStreamExt as _;
 
 use super::place::StorePlace;
 use crate::{
-    harness::{lacks::Lacks, run},
+    harness::{focus::Focus, lacks::Lacks, run},
     seams::SeededRng,
 };
 
@@ -34,6 +34,7 @@ pub struct StoreKit {
     store: Option<Arc<dyn BlobStore>>,
     lacks: Lacks,
     case: &'static str,
+    focus: Focus,
     rng: SeededRng,
 }
 
@@ -51,6 +52,7 @@ impl StoreKit {
         mut place: Box<dyn StorePlace>,
         lacks: Lacks,
         case: &'static str,
+        focus: Focus,
     ) -> Self {
         let store = Some(place.open().await);
         Self {
@@ -58,6 +60,7 @@ impl StoreKit {
             store,
             lacks,
             case,
+            focus,
             rng: SeededRng::new(case.len() as u64),
         }
     }
@@ -187,6 +190,11 @@ impl StoreKit {
         );
     }
 
+    /// BS-4, whatever the case is about: a blob of before is there after the store was opened again.
+    pub(crate) async fn check_kept(&self, key: &BlobKey, bytes: &Bytes) {
+        self.focus.on("BS-4", self.check_visible(key, bytes)).await;
+    }
+
     /// Lists the store.
     pub(crate) async fn list(&self) -> Vec<BlobEntry> {
         let entries = self.store().list().try_collect().await;
@@ -196,6 +204,11 @@ impl StoreKit {
     /// Deletes what is under a key, as soon as nobody holds it, and checks that it is gone and
     /// stays so.
     pub(crate) async fn clear(&self, key: &BlobKey) {
+        // BS-3, whatever the case is about.
+        self.focus.on("BS-3", self.delete(key)).await;
+    }
+
+    async fn delete(&self, key: &BlobKey) {
         let store = self.store();
         run::eventually("nobody holds what is to be deleted", async || {
             match store.delete(key).await {
@@ -215,6 +228,7 @@ impl StoreKit {
 
     /// Deletes all that is left, and checks that the store then lists nothing.
     pub(crate) async fn check_no_leftovers(&self) {
+        // BS-5: a dropped writer leaves nothing that is not found.
         // Work that a dropped future left behind may still be ending.
         tokio::time::sleep(Duration::from_millis(10)).await;
         let left = self.list().await;

@@ -3,34 +3,51 @@
 use std::num::NonZeroU32;
 
 use artifact_core::{
-    Actor, AsOf, BlobKey, BlobRecord, Bookkeeping, BootTime, Change, ChangeSet, Committed, Digest,
-    DocumentKey, DocumentKind, DocumentRecord, Footprint, Found, Generation, Head, Horizon,
-    Identity, IndexError, KeyOwner, LeaseRecord, LinkRecord, ManifestIndex, ManifestRecord,
-    ManifestSummary, MediaType, Noted, PackageRef, Page, Principal, Query, RegistryId,
-    RepositoryName, Revision, Scope, Tag, TagRecord, Timestamp, Totals, TrashRecord, UploadId,
-    UploadRecord, Usage,
+    Actor, AsOf, BlobKey, BlobRecord, Bookkeeping, BootTime, Change, ChangeSet, Committed,
+    Conflict, Digest, DocumentKey, DocumentKind, DocumentRecord, Event, Footprint, Found,
+    Generation, Head, Horizon, Identity, IndexError, KeyOwner, LeaseRecord, LinkRecord,
+    ManifestIndex, ManifestRecord, ManifestSummary, MediaType, Noted, PackageRef, Page, Principal,
+    Query, RegistryId, RepositoryName, Revision, Scope, Tag, TagRecord, Timestamp, Totals,
+    TrashRecord, UploadId, UploadRecord, Usage,
 };
 use artifact_store::MemoryIndex;
 use async_trait::async_trait;
+use futures::FutureExt as _;
+use parking_lot::Mutex;
 
 /// What is wrong with an index.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Mutation {
     None,
-    CountsByOneMore,
+    /// It takes manifests that name what is not there.
+    DanglingManifests,
+    /// It takes tags of manifests that are not there.
+    DanglingTags,
+    /// Its feed leaves the last event of each revision out.
     DropsEvents,
-    ExpectsNothing,
+    /// Its search shows the present, as of whatever revision.
+    FindsThePresent,
+    /// It does not know whose a key in the trash is.
     ForgetsTrash,
+    /// What uploads reserve does not count.
     FreeReservations,
-    GhostTags,
-    HidesUploads,
+    /// It judges expectations, lets others go first, and then makes the changes.
+    JudgesEarly,
+    /// A claim cannot be given back.
     KeepsClaims,
-    LosesNamedLinks,
+    /// Other tasks read the tags of one revision ago.
+    LagsBehind,
+    /// It lists as unwanted what history wants.
+    ListsHistory,
+    /// It makes a part of what nobody waits for.
     MadeInPart,
-    PastIsNow,
+    /// A refusal for want of room leaves a document.
     RefusalsLeaveTraces,
+    /// It leaves out the first item of each page but the first.
     SkipsInPages,
-    WantsNothing,
+    /// The deletion of a document does not count.
+    UncountedDeletions,
+    /// It finds the revision of a millisecond later.
     WrongTimes,
 }
 
@@ -39,6 +56,23 @@ pub(crate) enum Mutation {
 pub(crate) struct Mutant {
     inner: MemoryIndex,
     mutation: Mutation,
+    /// The deletions of documents.
+    deleted: Mutex<Vec<(DocumentKey, Generation)>>,
+}
+
+/// Makes changes when nobody waits for them any more.
+struct Left<'a> {
+    index: &'a MemoryIndex,
+    changes: Option<ChangeSet>,
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        if let Some(changes) = self.changes.take() {
+            // The inner index never waits.
+            drop(self.index.apply(changes).now_or_never());
+        }
+    }
 }
 
 impl Mutant {
@@ -46,19 +80,12 @@ impl Mutant {
         Self {
             inner: MemoryIndex::new(RegistryId::from_random([7; 16])),
             mutation,
+            deleted: Mutex::default(),
         }
     }
 
     fn is(&self, mutation: Mutation) -> bool {
         self.mutation == mutation
-    }
-
-    /// Returns the state that is read instead.
-    fn at(&self, at: AsOf) -> AsOf {
-        match at {
-            AsOf::Revision(_) if self.is(Mutation::PastIsNow) => AsOf::Now,
-            at => at,
-        }
     }
 
     /// Leaves out the first item of each page but the first.
@@ -69,11 +96,82 @@ impl Mutant {
         items
     }
 
-    fn count(&self, mut record: TagRecord) -> TagRecord {
-        if self.is(Mutation::CountsByOneMore) {
-            record.generation = Generation::new(record.generation.get() + 1);
+    /// Counts a document's changes without its deletions.
+    fn count(&self, key: &DocumentKey, generation: &mut Generation) {
+        if self.is(Mutation::UncountedDeletions) {
+            let deleted = self.deleted.lock();
+            let times = deleted
+                .iter()
+                .filter(|(deleted, at)| deleted == key && at <= generation);
+            *generation = Generation::new(generation.get() - times.count() as u64);
         }
-        record
+    }
+
+    fn count_events(&self, events: &mut [Event]) {
+        for event in events {
+            if let Event::DocumentPut {
+                key, generation, ..
+            }
+            | Event::DocumentDeleted { key, generation } = event
+            {
+                self.count(key, generation);
+            }
+        }
+    }
+
+    /// Returns the state that a task is shown.
+    async fn seen(&self, at: AsOf) -> Result<AsOf, IndexError> {
+        if at != AsOf::Now || tokio::task::try_id().is_none() || !self.is(Mutation::LagsBehind) {
+            return Ok(at);
+        }
+        let head = self.inner.head().await?.revision.get();
+        Ok(AsOf::Revision(Revision::new(head.saturating_sub(1))))
+    }
+
+    /// Lets others go first, between what a set expects and what it changes; and lets who waits for it go.
+    async fn tarry(&self, changes: &mut ChangeSet) -> Result<(), IndexError> {
+        if self.is(Mutation::JudgesEarly) {
+            let mut judged = changes.clone();
+            (judged.changes, judged.rooms) = (Vec::new(), Vec::new());
+            self.inner.apply(judged).await?;
+            changes.expectations.clear();
+        }
+        if self.is(Mutation::JudgesEarly) || self.is(Mutation::MadeInPart) {
+            let mut left = changes.clone();
+            if self.is(Mutation::MadeInPart) {
+                left.changes.truncate(2);
+            }
+            let mut left = Left {
+                index: &self.inner,
+                changes: Some(left),
+            };
+            tokio::task::yield_now().await;
+            left.changes = None;
+        }
+        Ok(())
+    }
+
+    /// Says whether a refusal is passed over.
+    fn takes(&self, changes: &ChangeSet, conflict: &Conflict) -> bool {
+        let dangling = match changes.changes.as_slice() {
+            [Change::PutTag(..)] => Mutation::DanglingTags,
+            [Change::PutManifest { .. }] => Mutation::DanglingManifests,
+            _ => return false,
+        };
+        let is_absent = matches!(
+            conflict,
+            Conflict::ManifestUnknown { .. } | Conflict::NotLinked { .. }
+        );
+        is_absent && self.is(dangling)
+    }
+
+    /// Leaves a document behind.
+    async fn trace(&self) {
+        let body = format!("{:?}", self.inner.head().await);
+        let actor = Actor::new(Principal::System, None);
+        let trace = ChangeSet::new(actor, Timestamp::default());
+        let trace = trace.change(Change::PutDocument(DocumentKey::Mode, body));
+        drop(self.inner.apply(trace).await);
     }
 }
 
@@ -84,31 +182,33 @@ impl ManifestIndex for Mutant {
     }
 
     async fn apply(&self, mut changes: ChangeSet) -> Result<Committed, IndexError> {
-        if self.is(Mutation::ExpectsNothing) {
-            changes.expectations.clear();
+        self.tarry(&mut changes).await?;
+        let set = changes.clone();
+        match self.inner.apply(changes).await {
+            Ok(mut committed) => {
+                let deleted = committed.events.iter().filter_map(|event| match event {
+                    Event::DocumentDeleted { key, generation } => Some((key.clone(), *generation)),
+                    _ => None,
+                });
+                self.deleted.lock().extend(deleted);
+                self.count_events(&mut committed.events);
+                Ok(committed)
+            }
+            Err(IndexError::Conflict(conflict)) if self.takes(&set, &conflict) => {
+                let revision = self.inner.head().await?.revision;
+                Ok(Committed::new(revision, set.time, set.actor, Vec::new()))
+            }
+            Err(refused) => {
+                let of_room = matches!(refused, IndexError::Conflict(Conflict::NoRoom { .. }));
+                if of_room && self.is(Mutation::RefusalsLeaveTraces) {
+                    self.trace().await;
+                }
+                Err(refused)
+            }
         }
-        let mut first = changes.clone();
-        first.changes.truncate(1);
-        let applied = self.inner.apply(changes).await;
-        if applied.is_err() && self.is(Mutation::MadeInPart) {
-            drop(self.inner.apply(first).await);
-        }
-        if applied.is_err() && self.is(Mutation::RefusalsLeaveTraces) {
-            let body = format!("{:?}", self.inner.head().await);
-            let actor = Actor::new(Principal::System, None);
-            let trace = ChangeSet::new(actor, Timestamp::default());
-            let trace = trace.change(Change::PutDocument(DocumentKey::Mode, body));
-            drop(self.inner.apply(trace).await);
-        }
-        applied
     }
 
-    async fn note(&self, mut bookkeeping: Bookkeeping) -> Result<Noted, IndexError> {
-        if let Bookkeeping::BeginUpload(record, _) = &mut bookkeeping
-            && self.is(Mutation::FreeReservations)
-        {
-            record.reserved = 0;
-        }
+    async fn note(&self, bookkeeping: Bookkeeping) -> Result<Noted, IndexError> {
         if matches!(bookkeeping, Bookkeeping::Release { .. }) && self.is(Mutation::KeepsClaims) {
             return Ok(Noted::new(1));
         }
@@ -130,8 +230,9 @@ impl ManifestIndex for Mutant {
         limit: NonZeroU32,
     ) -> Result<Vec<Committed>, IndexError> {
         let mut changes = self.inner.changes(after, limit).await?;
-        if self.is(Mutation::DropsEvents) {
-            for committed in &mut changes {
+        for committed in &mut changes {
+            self.count_events(&mut committed.events);
+            if self.is(Mutation::DropsEvents) {
                 committed.events.pop();
             }
         }
@@ -147,7 +248,11 @@ impl ManifestIndex for Mutant {
         at: AsOf,
         key: &DocumentKey,
     ) -> Result<Option<DocumentRecord>, IndexError> {
-        self.inner.document(self.at(at), key).await
+        let mut record = self.inner.document(at, key).await?;
+        if let Some(record) = &mut record {
+            self.count(key, &mut record.generation);
+        }
+        Ok(record)
     }
 
     async fn documents(
@@ -156,7 +261,7 @@ impl ManifestIndex for Mutant {
         kind: DocumentKind,
         page: Page<String>,
     ) -> Result<Vec<DocumentRecord>, IndexError> {
-        self.inner.documents(self.at(at), kind, page).await
+        self.inner.documents(at, kind, page).await
     }
 
     async fn tag(
@@ -165,8 +270,7 @@ impl ManifestIndex for Mutant {
         package: &PackageRef,
         tag: &Tag,
     ) -> Result<Option<TagRecord>, IndexError> {
-        let record = self.inner.tag(self.at(at), package, tag).await?;
-        Ok(record.map(|record| self.count(record)))
+        self.inner.tag(self.seen(at).await?, package, tag).await
     }
 
     async fn tags(
@@ -176,25 +280,8 @@ impl ManifestIndex for Mutant {
         page: Page<Tag>,
     ) -> Result<Vec<TagRecord>, IndexError> {
         let is_first = page.after.is_none();
-        let mut tags = self.inner.tags(self.at(at), package, page).await?;
-        if let Some(record) = tags.first().cloned()
-            && self.is(Mutation::GhostTags)
-            && is_first
-        {
-            let ghost = "zz-ghost".parse().unwrap();
-            let TagRecord {
-                digest,
-                generation,
-                revision,
-                changed_at,
-                ..
-            } = record;
-            tags.push(TagRecord::new(
-                ghost, digest, generation, revision, changed_at,
-            ));
-        }
-        let tags = self.skip(is_first, tags).into_iter();
-        Ok(tags.map(|record| self.count(record)).collect())
+        let tags = self.inner.tags(at, package, page).await?;
+        Ok(self.skip(is_first, tags))
     }
 
     async fn manifest(
@@ -203,7 +290,7 @@ impl ManifestIndex for Mutant {
         package: &PackageRef,
         digest: &Digest,
     ) -> Result<Option<ManifestRecord>, IndexError> {
-        self.inner.manifest(self.at(at), package, digest).await
+        self.inner.manifest(at, package, digest).await
     }
 
     async fn manifests(
@@ -212,7 +299,7 @@ impl ManifestIndex for Mutant {
         package: &PackageRef,
         page: Page<Digest>,
     ) -> Result<Vec<ManifestSummary>, IndexError> {
-        self.inner.manifests(self.at(at), package, page).await
+        self.inner.manifests(at, package, page).await
     }
 
     async fn referrers(
@@ -223,7 +310,6 @@ impl ManifestIndex for Mutant {
         artifact_type: Option<&MediaType>,
         page: Page<Digest>,
     ) -> Result<Vec<ManifestSummary>, IndexError> {
-        let at = self.at(at);
         self.inner
             .referrers(at, package, subject, artifact_type, page)
             .await
@@ -235,7 +321,7 @@ impl ManifestIndex for Mutant {
         scope: &Scope,
         page: Page<String>,
     ) -> Result<Vec<PackageRef>, IndexError> {
-        self.inner.packages(self.at(at), scope, page).await
+        self.inner.packages(at, scope, page).await
     }
 
     async fn blob(
@@ -244,9 +330,7 @@ impl ManifestIndex for Mutant {
         package: &PackageRef,
         digest: &Digest,
     ) -> Result<Option<LinkRecord>, IndexError> {
-        let link = self.inner.blob(self.at(at), package, digest).await?;
-        let is_lost = self.is(Mutation::LosesNamedLinks);
-        Ok(link.filter(|link| !is_lost || link.named_by.is_none()))
+        self.inner.blob(at, package, digest).await
     }
 
     async fn blob_row(&self, digest: &Digest) -> Result<Option<BlobRecord>, IndexError> {
@@ -264,8 +348,7 @@ impl ManifestIndex for Mutant {
     }
 
     async fn upload(&self, id: &UploadId) -> Result<Option<UploadRecord>, IndexError> {
-        let upload = self.inner.upload(id).await?;
-        Ok(upload.filter(|_| !self.is(Mutation::HidesUploads)))
+        self.inner.upload(id).await
     }
 
     async fn uploads(&self, page: Page<UploadId>) -> Result<Vec<UploadRecord>, IndexError> {
@@ -281,10 +364,28 @@ impl ManifestIndex for Mutant {
     }
 
     async fn unwanted(&self, page: Page<Digest>) -> Result<Vec<BlobRecord>, IndexError> {
-        if self.is(Mutation::WantsNothing) {
-            return self.inner.blob_rows(page).await;
+        if !self.is(Mutation::ListsHistory) {
+            return self.inner.unwanted(page).await;
         }
-        self.inner.unwanted(page).await
+        let packages = self
+            .inner
+            .packages(AsOf::Now, &Scope::all(), Page::first(NonZeroU32::MAX))
+            .await?;
+        if packages.is_empty() {
+            return self.inner.unwanted(page).await;
+        }
+        let mut rows = self.inner.blob_rows(Page::first(NonZeroU32::MAX)).await?;
+        rows.retain(|row| page.after.is_none_or(|after| row.digest > after));
+        for package in packages {
+            let mut left = Vec::new();
+            for row in rows {
+                let link = self.inner.blob(AsOf::Now, &package, &row.digest).await?;
+                left.extend(link.is_none().then_some(row));
+            }
+            rows = left;
+        }
+        rows.truncate(page.limit.get() as usize);
+        Ok(rows)
     }
 
     async fn trash(&self, page: Page<BlobKey>) -> Result<Vec<TrashRecord>, IndexError> {
@@ -292,7 +393,11 @@ impl ManifestIndex for Mutant {
     }
 
     async fn usage(&self, scope: &Scope) -> Result<Usage, IndexError> {
-        self.inner.usage(scope).await
+        let mut usage = self.inner.usage(scope).await?;
+        if self.is(Mutation::FreeReservations) {
+            usage.reserved = 0;
+        }
+        Ok(usage)
     }
 
     async fn footprint(&self, scope: &Scope) -> Result<Footprint, IndexError> {
@@ -309,6 +414,10 @@ impl ManifestIndex for Mutant {
         query: &Query,
         page: Page<Found>,
     ) -> Result<Vec<Found>, IndexError> {
-        self.inner.search(self.at(at), query, page).await
+        let at = match at {
+            AsOf::Revision(_) if self.is(Mutation::FindsThePresent) => AsOf::Now,
+            at => at,
+        };
+        self.inner.search(at, query, page).await
     }
 }

@@ -1,5 +1,5 @@
-//! The suites against backends that each break one clause: a case of that clause must fail, and
-//! without the mutation all cases of it must pass.
+//! The suites against backends that each break one clause: they tell of that clause and of no other, by one of
+//! its own cases at the least; and without the mutation all cases pass.
 
 mod index;
 mod index_mutant;
@@ -9,18 +9,37 @@ mod store_mutant;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs cases, and returns the names of those that fail.
-fn failing(cases: impl Iterator<Item = (&'static str, Box<dyn FnOnce()>)>) -> Vec<&'static str> {
+use artifact_testkit::Broken;
+
+/// A case, and the clause that it found broken.
+type Found = (&'static str, Option<&'static str>);
+
+/// Runs cases, and returns those that fail.
+fn failing(cases: impl Iterator<Item = (&'static str, Box<dyn FnOnce()>)>) -> Vec<Found> {
     let mut failing = Vec::new();
     for (name, case) in cases {
-        if catch_unwind(AssertUnwindSafe(case)).is_err() {
-            failing.push(name);
+        if let Err(why) = catch_unwind(AssertUnwindSafe(case)) {
+            let broken = why.downcast_ref::<Broken>();
+            failing.push((name, broken.map(|broken| broken.clause.number)));
         }
     }
     failing
 }
 
-/// Returns how the names of the cases of a clause begin: `bs_1_` for `BS-1`.
-fn prefix(clause: &str) -> String {
-    format!("{}_", clause.to_lowercase().replace('-', "_"))
+/// Checks that what failed tells of a clause alone.
+#[track_caller]
+fn check(clause: &str, mutation: &dyn std::fmt::Debug, failing: &[Found]) {
+    let others: Vec<&Found> = failing
+        .iter()
+        .filter(|(_, told)| *told != Some(clause))
+        .collect();
+    assert!(
+        others.is_empty(),
+        "{mutation:?} breaks {clause}, and these tell of another: {others:?}"
+    );
+    let prefix = format!("{}_", clause.to_lowercase().replace('-', "_"));
+    assert!(
+        failing.iter().any(|(case, _)| case.starts_with(&prefix)),
+        "{mutation:?} breaks {clause}, and no case of it fails, but {failing:?}"
+    );
 }

@@ -27,7 +27,8 @@ use parking_lot::Mutex;
 pub(crate) enum Mutation {
     None,
     CommitsWhenDropped,
-    ForgetsWhenClosed,
+    ForgetsLargeBlobs,
+    ForgetsSuspensions,
     GoesOnAfterFailure,
     HalfFiles,
     HoldsNothing,
@@ -35,7 +36,7 @@ pub(crate) enum Mutation {
     PublishesAborted,
     ReplacesFiles,
     RestlessStamps,
-    ResumesEarly,
+    ResumesWithLess,
     ReusesKeys,
     ShiftedFiles,
     ShortRanges,
@@ -47,6 +48,8 @@ pub(crate) enum Mutation {
 pub(crate) struct Mutant {
     pub(crate) inner: MemoryBlobStore,
     pub(crate) mutation: Mutation,
+    /// Whether it was closed and opened again.
+    closed: Arc<AtomicBool>,
     /// Whether the next sync fails, and whether one did.
     pub(crate) sync_fails: Arc<AtomicBool>,
     pub(crate) poisoned: Arc<AtomicBool>,
@@ -60,10 +63,23 @@ impl Mutant {
         Self {
             inner: MemoryBlobStore::new(Arc::new(SeededRng::new(5))),
             mutation,
+            closed: Arc::default(),
             sync_fails: Arc::default(),
             poisoned: Arc::default(),
             keys: Arc::default(),
             stamps: Arc::default(),
+        }
+    }
+
+    /// Closes it, and opens it again.
+    pub(crate) async fn reopen(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.poisoned.store(false, Ordering::SeqCst);
+        if self.is(Mutation::ForgetsLargeBlobs) {
+            let listed: Vec<BlobEntry> = self.inner.list().try_collect().await.unwrap();
+            for entry in listed.iter().filter(|entry| entry.size > 1 << 20) {
+                self.inner.delete(&entry.key).await.unwrap();
+            }
         }
     }
 
@@ -99,6 +115,7 @@ impl Mutant {
             inner: Some(inner),
             store: self.clone(),
             id,
+            resumed: false,
         })
     }
 
@@ -166,12 +183,17 @@ impl BlobStore for Mutant {
         id: &UploadId,
         mut at: Suspended,
     ) -> Result<Option<Box<dyn BlobWriter>>, StoreError> {
-        if self.is(Mutation::ResumesEarly) {
-            at.offset = at.offset.saturating_sub(1);
+        if self.closed.load(Ordering::SeqCst) && self.is(Mutation::ForgetsSuspensions) {
+            return Ok(None);
         }
         let key = at.key.clone();
         at.key = self.inner_key(&key);
-        let Some(inner) = self.inner.resume(id, at).await? else {
+        let mut resumed = self.inner.resume(id, at.clone()).await?;
+        if resumed.is_none() && self.is(Mutation::ResumesWithLess) {
+            at.offset = 0;
+            resumed = self.inner.resume(id, at).await?;
+        }
+        let Some(inner) = resumed else {
             return Ok(None);
         };
         Ok(Some(Box::new(MutantWriter {
@@ -179,6 +201,7 @@ impl BlobStore for Mutant {
             inner: Some(inner),
             store: self.clone(),
             id: *id,
+            resumed: true,
         })))
     }
 
@@ -230,6 +253,7 @@ struct MutantWriter {
     id: UploadId,
     key: BlobKey,
     inner: Option<Box<dyn BlobWriter>>,
+    resumed: bool,
 }
 
 impl MutantWriter {
@@ -273,6 +297,7 @@ impl BlobWriter for MutantWriter {
     async fn commit(mut self: Box<Self>, blob: &VerifiedBlob) -> Result<Option<Stamp>, StoreError> {
         let inner = self.inner.take().unwrap();
         if self.store.is(Mutation::TakesAnyLength) {
+            self.store.sync()?;
             return Self::commit_all(inner).await;
         }
         self.store.sync()?;
@@ -303,6 +328,7 @@ impl Drop for MutantWriter {
     fn drop(&mut self) {
         if let Some(inner) = self.inner.take()
             && self.store.is(Mutation::CommitsWhenDropped)
+            && !self.resumed
         {
             // The inner store never waits.
             drop(Self::commit_all(inner).now_or_never());

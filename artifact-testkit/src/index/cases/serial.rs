@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use artifact_core::{AsOf, Change, Committed, Conflict, Expectation, Generation, IndexError};
+use artifact_core::{
+    AsOf, Change, Committed, Conflict, Event, Expectation, Generation, IndexError,
+};
 use futures::future::join_all;
 
 use crate::index::{
@@ -25,7 +27,10 @@ pub async fn mi_2_one_of_many_wins_a_tag(kit: &mut IndexKit) {
     let mut won = 0;
     for applied in join_all(sets.collect::<Vec<_>>()).await {
         match applied.expect("a task ends") {
-            Ok(committed) => won += committed.events.len(),
+            Ok(committed) => {
+                assert_eq!(committed.events.len(), 1, "{:?}", committed.events);
+                won += 1;
+            }
             refused => {
                 let there = Conflict::Tag {
                     package: a.clone(),
@@ -58,7 +63,11 @@ pub async fn mi_2_no_update_is_lost(kit: &mut IndexKit) {
                         .expect(Expectation::Document(key.clone(), at))
                         .change(Change::PutDocument(key.clone(), body));
                     match index.apply(set).await {
-                        Ok(_) => break,
+                        Ok(committed) => {
+                            let made = generation_made(&committed);
+                            assert_eq!(made, Some(at.next()), "another wrote meanwhile");
+                            break;
+                        }
                         Err(IndexError::Conflict(Conflict::Document { generation, .. })) => {
                             assert!(generation > at, "a conflict over nothing");
                         }
@@ -78,6 +87,14 @@ pub async fn mi_2_no_update_is_lost(kit: &mut IndexKit) {
         .expect("document answers");
     let generation = record.map(|record| record.generation.get());
     assert_eq!(generation, Some(32), "as many generations as writes");
+}
+
+/// Returns the generation of the document that a set made.
+fn generation_made(committed: &Committed) -> Option<Generation> {
+    committed.events.iter().find_map(|event| match event {
+        Event::DocumentPut { generation, .. } => Some(*generation),
+        _ => None,
+    })
 }
 
 /// MI-2: sets that are handed over together with one that fails are made.

@@ -116,8 +116,8 @@ pub async fn bs_10_reads_go_on_and_reopening_mends(kit: &mut StoreKit) {
     }
     let bytes = kit.bytes(5 << 20);
     let key = kit.put(&bytes).await;
-    blobs.push((key, bytes));
+    kit.check_visible(&key, &bytes).await;
     for (key, bytes) in &blobs {
-        kit.check_visible(key, bytes).await;
+        kit.check_kept(key, bytes).await;
     }
 }
