@@ -70,6 +70,8 @@ pub(super) struct Passwords {
     clock: Arc<dyn Clock>,
     spawn: Arc<dyn Spawn>,
     key: [u8; 32],
+    /// What the password of one who is not known is checked against.
+    nobody: &'static str,
     turn: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     passed: Mutex<Passed>,
@@ -90,6 +92,7 @@ impl Passwords {
             clock,
             spawn,
             key,
+            nobody: NOBODY,
             turn: Arc::new(Semaphore::new(guard!(523, 1, else Semaphore::MAX_PERMITS))),
             waiting: Arc::new(Semaphore::new(
                 guard!(522, WAITING_MAX, else Semaphore::MAX_PERMITS),
@@ -113,7 +116,7 @@ impl Passwords {
         if mark.is_some_and(|mark| self.remembers(&mark)) {
             return Ok(true);
         }
-        let hash = known.map_or(NOBODY, |(hash, _)| hash).to_owned();
+        let hash = known.map_or(self.nobody, |(hash, _)| hash).to_owned();
         let password = password.to_owned();
         let place = Arc::clone(&self.waiting)
             .try_acquire_owned()
@@ -286,6 +289,75 @@ mod tests {
         assert_eq!(ours.params, PasswordHash::new(NOBODY).unwrap().params);
     }
 
+    /// A26: who is not known gets in with no password, also where one is found that fits what his is checked
+    /// against.
+    #[tokio::test]
+    async fn a26_nobody_has_a_password() {
+        let (mut passwords, _, _) = passwords();
+        let hash = hash_password("secret", &Counting::default()).unwrap();
+        passwords.nobody = hash.leak();
+        assert_eq!(passwords.check("bob", "secret", None).await, Ok(false));
+    }
+
+    /// Puts what blocks aside, until it is told to do it.
+    #[derive(Debug, Default)]
+    struct Later(Mutex<VecDeque<Work>>);
+
+    struct Work(Box<dyn FnOnce() + Send>);
+
+    impl fmt::Debug for Work {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Work")
+        }
+    }
+
+    impl Spawn for Later {
+        fn spawn(&self, future: BoxFuture<'static, ()>) {
+            tokio::spawn(future);
+        }
+        fn spawn_blocking(&self, work: Box<dyn FnOnce() + Send>) {
+            self.0.lock().push_back(Work(work));
+        }
+    }
+
+    /// I23: one password is checked at a time, so many wait for their turn, and the next is told to come again.
+    #[tokio::test]
+    async fn i23_passwords_are_checked_one_at_a_time_and_few_wait() {
+        let later = Arc::new(Later::default());
+        let clock = Arc::new(Hand::default());
+        let spawn = Arc::clone(&later) as Arc<dyn Spawn>;
+        let passwords = Arc::new(Passwords::new(clock, spawn, &Counting::default()));
+        let begin = async || {
+            let passwords = Arc::clone(&passwords);
+            // A hash that costs nothing: what is counted is who may begin.
+            let known = Some(("nonsense", Generation::new(1)));
+            let mut check = Box::pin(async move { passwords.check("ann", "x", known).await });
+            (futures::poll!(&mut check), check)
+        };
+        let mut waiting = Vec::new();
+        for _ in 0..WAITING_MAX {
+            let (first, check) = begin().await;
+            assert!(first.is_pending());
+            waiting.push(check);
+        }
+        assert_eq!(later.0.lock().len(), 1, "one at a time");
+        let (crowded, _) = begin().await;
+        assert_eq!(crowded, std::task::Poll::Ready(Err(Crowded)));
+        for check in waiting {
+            let check = tokio::spawn(check);
+            while !check.is_finished() {
+                let work = later.0.lock().pop_front();
+                if let Some(Work(work)) = work {
+                    assert!(later.0.lock().is_empty(), "one at a time");
+                    work();
+                }
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(check.await.unwrap(), Ok(false));
+        }
+        assert!(begin().await.0.is_pending(), "there is room again");
+    }
+
     #[tokio::test]
     async fn no_more_are_remembered_than_bounded() {
         let (passwords, _, _) = passwords();
@@ -295,6 +367,26 @@ mod tests {
         assert_eq!(passwords.passed.lock().until.len(), REMEMBERED_MAX);
         assert_eq!(passwords.passed.lock().order.len(), REMEMBERED_MAX);
         assert!(!passwords.remembers(&passwords.mark("0", Generation::new(1), "x")));
+    }
+
+    /// Returns the hash of a password at a cost that [`hash_password`] does not have.
+    fn hash_of(password: &str, memory: u32) -> String {
+        let params = argon2::Params::new(memory, 1, 1, None).unwrap();
+        let (kind, version) = (argon2::Algorithm::Argon2id, argon2::Version::V0x13);
+        let hash = Argon2::new(kind, version, params)
+            .hash_password_with_salt(password.as_bytes(), &[7; 16]);
+        hash.unwrap().to_string()
+    }
+
+    /// I23: what a check takes is bounded, by the hash's cost and by the password's length, also where both fit.
+    #[test]
+    fn i23_no_check_takes_more_than_it_may() {
+        let long = "x".repeat(PASSWORD_MAX);
+        assert!(verify(&hash_of("x", MEMORY_MAX), "x"));
+        assert!(!verify(&hash_of("x", MEMORY_MAX + 1), "x"));
+        assert!(verify(&hash_of(&long, 64), &long));
+        let longer = long + "x";
+        assert!(!verify(&hash_of(&longer, 64), &longer));
     }
 
     /// I23: a stored hash cannot ask for more memory than a check has.

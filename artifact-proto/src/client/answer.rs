@@ -120,3 +120,54 @@ pub(super) async fn answer_error(
         message: message.map(plain),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A65, I27: what was asked over TLS is not asked again in plain text, where all may read it.
+    #[test]
+    fn a65_tls_leads_to_no_plain_text() {
+        let lead = |from: &str, to: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(LOCATION, to.parse().unwrap());
+            let base: Url = format!("{from}/v2/").parse().unwrap();
+            location(&from.parse().unwrap(), &base, &headers).map(|url| url.to_string())
+        };
+        let secret = "https://registry.example";
+        for to in [
+            "http://registry.example/x",
+            "http://other.example/x",
+            "ftp://x/",
+        ] {
+            let refused = lead(secret, to);
+            assert!(
+                matches!(refused, Err(ClientError::Protocol { .. })),
+                "{to}: {refused:?}"
+            );
+        }
+        assert_eq!(lead(secret, "/x").unwrap(), "https://registry.example/x");
+        assert_eq!(
+            lead(secret, "https://cdn.example/x").unwrap(),
+            "https://cdn.example/x"
+        );
+        assert!(lead("http://127.0.0.1:5000", "http://127.0.0.1:5000/x").is_ok());
+    }
+
+    /// I23: no more of an answer is kept than is wanted, whether its length was told or not.
+    #[tokio::test]
+    async fn i23_an_answer_without_end_is_not_read() {
+        let origin = "a.example".parse().unwrap();
+        let read = async |length: usize| {
+            let body = vec![b'x'; length];
+            let response = Response::from(hyper::Response::new(body));
+            read_bounded(&origin, response, 1_000, Duration::from_secs(5)).await
+        };
+        assert_eq!(read(1_000).await.unwrap().len(), 1_000);
+        let refused = read(1_001).await;
+        assert!(
+            matches!(refused, Err(ClientError::Protocol { .. })),
+            "{refused:?}"
+        );
+    }
+}

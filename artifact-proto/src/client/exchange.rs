@@ -444,3 +444,22 @@ fn retry_after(response: &Response) -> Option<Duration> {
     let wait = Duration::from_secs(value.parse().ok()?);
     Some(guard!(544, wait.min(WAIT_MAX), else wait))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// I23: no registry has a client wait for longer than a minute before it asks again.
+    #[test]
+    fn i23_a_wait_that_is_asked_for_is_bounded() {
+        let wait = |told: &str| {
+            let answer = hyper::Response::builder().header(RETRY_AFTER, told);
+            retry_after(&Response::from(answer.body("").unwrap()))
+        };
+        assert_eq!(wait("2"), Some(Duration::from_secs(2)));
+        assert_eq!(wait("60"), Some(WAIT_MAX));
+        assert_eq!(wait("61"), Some(WAIT_MAX));
+        assert_eq!(wait(&u64::MAX.to_string()), Some(WAIT_MAX));
+        assert_eq!(wait("soon"), None);
+    }
+}

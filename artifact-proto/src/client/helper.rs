@@ -40,22 +40,23 @@ pub(super) async fn ask(
     if name.is_empty() || !name.bytes().all(good) {
         return Err((format!("{name:?} is no name of a credential helper"), None));
     }
-    ask_program(&format!("docker-credential-{name}"), server).await
+    ask_program(&format!("docker-credential-{name}"), server, PATIENCE).await
 }
 
 async fn ask_program(
     program: &str,
     server: &str,
+    patience: Duration,
 ) -> Result<Option<Credential>, (String, Option<BoxError>)> {
     let (status, output) = match timeout(
-        guard!(547, PATIENCE, else Duration::MAX),
+        guard!(547, patience, else Duration::MAX),
         run(program, server),
     )
     .await
     {
         Ok(Ok(ended)) => ended,
         Ok(Err(error)) => return Err((format!("{program} cannot be run"), Some(error.into()))),
-        Err(_) => return Err((format!("{program} gave no answer in {PATIENCE:?}"), None)),
+        Err(_) => return Err((format!("{program} gave no answer in {patience:?}"), None)),
     };
     if !status.success() {
         let said = String::from_utf8_lossy(&output);
@@ -119,11 +120,19 @@ mod tests {
     use super::*;
 
     async fn ask_script(directory: &Path, script: &str) -> Result<Option<Credential>, String> {
+        ask_within(directory, script, PATIENCE).await
+    }
+
+    async fn ask_within(
+        directory: &Path,
+        script: &str,
+        patience: Duration,
+    ) -> Result<Option<Credential>, String> {
         let program = directory.join("helper");
         fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
         for _ in 0..200 {
-            let answer = ask_program(program.to_str().unwrap(), "a.example").await;
+            let answer = ask_program(program.to_str().unwrap(), "a.example", patience).await;
             let Err((what, cause)) = answer else {
                 return answer.map_err(|(what, _)| what);
             };
@@ -155,6 +164,24 @@ mod tests {
         );
         let none = "echo 'credentials not found in native keychain'; exit 1";
         assert_eq!(ask_script(directory.path(), none).await, Ok(None));
+    }
+
+    /// I23: neither a helper that says nothing holds a client up, nor is one heard without end.
+    #[tokio::test]
+    async fn i23_a_helper_is_waited_for_and_heard_within_bounds() {
+        let directory = tempfile::tempdir().unwrap();
+        let patience = Duration::from_millis(50);
+        let error = ask_within(directory.path(), "exec sleep 20", patience)
+            .await
+            .unwrap_err();
+        assert!(error.contains("gave no answer"), "{error}");
+        let answer = r#"'{"Username":"u","Secret":"s"}'"#;
+        let padded = |spaces| format!("printf '%{spaces}s' ''; printf {answer}");
+        let heard = ask_script(directory.path(), &padded(60_000)).await;
+        assert!(heard.is_ok_and(|found| found.is_some()));
+        ask_script(directory.path(), &padded(70_000))
+            .await
+            .unwrap_err();
     }
 
     /// I27: what a helper says in a form that is not understood may be a secret.

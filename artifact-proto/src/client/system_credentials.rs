@@ -252,6 +252,22 @@ mod tests {
         assert_eq!(user(&found, "d.example").await, None);
     }
 
+    /// I23: no more of a file is read than one of credentials has.
+    #[tokio::test]
+    async fn i23_a_file_without_end_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("config.json");
+        let auths = r#"{"auths":{"a.example":{"username":"ann","password":"p"}}}"#;
+        let length = usize::try_from(FILE_MAX).unwrap();
+        let write = |spaces: usize| fs::write(&place, " ".repeat(spaces) + auths).unwrap();
+        let found = credentials(&[("DOCKER_CONFIG", directory.path().to_str().unwrap())]).unwrap();
+        let origin = "a.example".parse().unwrap();
+        write(length - auths.len());
+        assert!(found.find(&origin, None).await.unwrap().is_some());
+        write(length - auths.len() + 1);
+        assert!(found.find(&origin, None).await.is_err());
+    }
+
     /// A65: a name and password without a host would go to every registry.
     #[test]
     fn a65_a_password_needs_its_host() {

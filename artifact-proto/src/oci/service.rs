@@ -428,3 +428,36 @@ async fn drain(mut body: RequestBody) {
     let patience = guard!(571, PATIENCE, else std::time::Duration::MAX);
     let _elapsed = tokio::time::timeout(patience, read).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::StreamExt as _;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+
+    use super::*;
+    use crate::body;
+
+    /// I23: of a body that nobody wants a little is read, so that its client hears the answer; not all that it
+    /// sends, and not for as long as it likes.
+    #[tokio::test(start_paused = true)]
+    async fn i23_the_rest_of_a_body_is_not_read_without_end() {
+        const PIECE: usize = 64 << 10;
+        let read = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&read);
+        let pieces = futures::stream::iter(0..1_000).map(move |_| {
+            counted.fetch_add(PIECE, Ordering::SeqCst);
+            Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![0; PIECE])))
+        });
+        drain(body::boxed(StreamBody::new(pieces))).await;
+        let read = read.load(Ordering::SeqCst);
+        assert!((PIECE..=2 << 20).contains(&read), "{read}");
+        let silent = futures::stream::pending::<Result<Frame<Bytes>, std::io::Error>>();
+        let drained = drain(body::boxed(StreamBody::new(silent)));
+        let second = std::time::Duration::from_secs(1);
+        let ended = tokio::time::timeout(second, drained).await;
+        ended.expect("a client that says nothing is not waited for");
+    }
+}

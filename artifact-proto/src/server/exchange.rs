@@ -290,3 +290,17 @@ impl HttpBody for Tracked {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A55, I23: what a client wrote stands in the log escaped, and no more of it than its beginning.
+    #[test]
+    fn a55_what_a_client_wrote_is_cut_and_escaped() {
+        assert_eq!(cut("curl/8 (x)"), "curl/8 (x)");
+        assert_eq!(cut("a\nb\u{202e}"), "a\\u{a}b\\u{202e}");
+        assert_eq!(cut(&"x".repeat(FIELD_MAX + 1)).len(), FIELD_MAX);
+        assert!(cut(&"\n".repeat(FIELD_MAX)).len() < FIELD_MAX + 10);
+    }
+}

@@ -1,10 +1,12 @@
 //! Who asks, and who is told.
 
+use std::time::Duration;
+
 use artifact_core::ErrorKind;
 use artifact_proto::client::{ClientError, OciClient};
 use futures::TryStreamExt as _;
 
-use crate::registry::{Registry, as_user, options};
+use crate::registry::{Registry, as_user, options, within_reason};
 
 /// `ann` and `pw` as Basic writes them.
 const ANN: &str = "Basic YW5uOnB3";
@@ -60,6 +62,25 @@ async fn a_token_is_fetched_once() {
         seen.iter()
             .filter(|s| !s.target.starts_with("/token"))
             .all(|s| s.authorization.as_deref() != Some(ANN))
+    );
+}
+
+/// I23: a token service that says nothing is not waited for without end.
+#[tokio::test]
+async fn i23_a_token_service_that_says_nothing_is_given_up() {
+    let registry = Registry::start().await;
+    let digest = registry.hold(b"x");
+    registry.tell(|script| {
+        script.challenge = Some(format!(r#"Bearer realm="{}/token""#, registry.origin()));
+        script.silent_token = true;
+    });
+    let mut options = options();
+    (options.retries, options.idle_timeout) = (0, Duration::from_millis(200));
+    let package = registry.package(options);
+    let error = within_reason(package.stat_blob(&digest)).await;
+    assert!(
+        matches!(error, Err(ClientError::Timeout { .. })),
+        "{error:?}"
     );
 }
 

@@ -45,6 +45,14 @@ pub(crate) struct Script {
     pub(crate) manifests: BTreeMap<String, (Bytes, &'static str)>,
     /// Cut the next answers with a blob off after so many bytes.
     pub(crate) cut_downloads: Vec<usize>,
+    /// End the next answers with a blob after so many bytes, as if they were whole.
+    pub(crate) short_downloads: Vec<usize>,
+    /// Say nothing more in the next answers with a blob after so many bytes.
+    pub(crate) silent_downloads: Vec<usize>,
+    /// Do not tell how long a blob is.
+    pub(crate) untold: bool,
+    /// Go on so many bytes before where it was asked to, and with as many bytes as were missing.
+    pub(crate) early: usize,
     /// Close the connection in the next uploads after so many bytes, which count as received.
     pub(crate) cut_uploads: Vec<usize>,
     /// Answer the next requests with these statuses and do nothing.
@@ -54,13 +62,27 @@ pub(crate) struct Script {
     pub(crate) let_in: Vec<String>,
     /// What the token service answers, and for whom.
     pub(crate) token: Option<&'static str>,
+    /// The token service says nothing.
+    pub(crate) silent_token: bool,
+    /// What a manifest is said to have been taken as.
+    pub(crate) taken_as: Option<Digest>,
     pub(crate) refuse_parts: bool,
     pub(crate) keeps_referrers: bool,
     /// Where blobs are instead of here.
     pub(crate) redirect: Option<String>,
+    /// How often it leads there before it has them itself.
+    pub(crate) redirects_left: Option<usize>,
     pub(crate) pages: HashMap<String, (String, Option<String>)>,
     uploads: Vec<Vec<u8>>,
     pub(crate) seen: Vec<Seen>,
+}
+
+/// How an answer ends.
+#[derive(Clone, Copy)]
+enum End {
+    Whole,
+    Break,
+    Silence,
 }
 
 #[derive(Clone)]
@@ -156,6 +178,10 @@ impl Registry {
             range: header("range"),
             body: received.len(),
         };
+        let silent = self.script.lock().unwrap().silent_token;
+        if silent && seen.target.starts_with("/token") {
+            std::future::pending::<()>().await;
+        }
         let mut script = self.script.lock().unwrap();
         script.seen.push(seen.clone());
         let mut seen = seen;
@@ -220,7 +246,7 @@ impl Script {
     }
 
     fn blob(&mut self, seen: &Seen, digest: &str) -> Answer {
-        if let Some(elsewhere) = &self.redirect {
+        if let Some(elsewhere) = self.leads_to() {
             let mut answer = plain(307, "");
             answer
                 .headers_mut()
@@ -231,50 +257,64 @@ impl Script {
             return plain(404, "");
         };
         let first = seen.range.as_ref().map(|range| {
-            range
-                .strip_prefix("bytes=")
-                .unwrap()
-                .strip_suffix('-')
-                .unwrap()
-                .parse::<usize>()
-                .unwrap()
+            let range = range.strip_prefix("bytes=").unwrap();
+            let first = range.strip_suffix('-').unwrap().parse::<usize>().unwrap();
+            first - self.early
         });
-        let rest = bytes.slice(first.unwrap_or(0)..);
-        let builder = Response::builder()
-            .status(if first.is_some() { 206 } else { 200 })
-            .header("content-length", rest.len());
-        let builder = match first {
-            Some(first) => builder.header(
-                "content-range",
-                format!("bytes {first}-{}/{}", bytes.len() - 1, bytes.len()),
-            ),
-            None => builder,
+        let end = bytes.len() - first.map_or(0, |_| self.early);
+        let rest = bytes.slice(first.unwrap_or(0)..end);
+        let mut builder = Response::builder().status(if first.is_some() { 206 } else { 200 });
+        if !self.untold {
+            builder = builder.header("content-length", rest.len());
+        }
+        if let Some(first) = first {
+            let range = format!("bytes {first}-{}/{}", bytes.len() - 1, bytes.len());
+            builder = builder.header("content-range", range);
+        }
+        let (length, end) = match &seen.method {
+            &Method::GET => self.end_of_download(),
+            _ => (usize::MAX, End::Whole),
         };
-        let cut = (seen.method == Method::GET)
-            .then(|| self.cut_downloads.pop())
-            .flatten();
-        let chunk = match cut {
-            Some(cut) => rest.slice(..cut.min(rest.len())),
-            None => rest,
-        };
-        let end = match cut {
-            Some(_) => vec![Err(std::io::Error::from(
-                std::io::ErrorKind::ConnectionReset,
-            ))],
-            None => vec![],
-        };
-        let frames = [Ok(Frame::data(chunk))].into_iter().chain(end);
-        // The part before the break must be on its way before the connection breaks.
-        let frames = futures::stream::unfold(frames, |mut frames| async {
-            let frame = frames.next()?;
-            if frame.is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+        let chunk = rest.slice(..length.min(rest.len()));
+        let frames = futures::stream::unfold((Some(chunk), end), |(chunk, end)| async move {
+            if let Some(chunk) = chunk {
+                return Some((Ok(Frame::data(chunk)), (None, end)));
             }
-            Some((frame, frames))
+            match end {
+                End::Whole => None,
+                End::Break => {
+                    // The part before the break must be on its way before the connection breaks.
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    let error = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+                    Some((Err(error), (None, End::Whole)))
+                }
+                End::Silence => std::future::pending().await,
+            }
         });
         builder
             .body(StreamBody::new(Box::pin(frames)).boxed())
             .unwrap()
+    }
+
+    fn leads_to(&mut self) -> Option<String> {
+        let elsewhere = self.redirect.clone()?;
+        match &mut self.redirects_left {
+            Some(0) => return None,
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Some(elsewhere)
+    }
+
+    /// Returns after how many bytes the next answer with a blob ends, and how.
+    fn end_of_download(&mut self) -> (usize, End) {
+        if let Some(length) = self.cut_downloads.pop() {
+            return (length, End::Break);
+        }
+        if let Some(length) = self.silent_downloads.pop() {
+            return (length, End::Silence);
+        }
+        (self.short_downloads.pop().unwrap_or(usize::MAX), End::Whole)
     }
 
     fn upload(&mut self, seen: &Seen, body: &[u8], address: &SocketAddr) -> Answer {
@@ -345,9 +385,10 @@ impl Script {
         if seen.method == Method::PUT {
             let bytes = Bytes::copy_from_slice(body);
             let entry = (bytes, "application/vnd.oci.image.manifest.v1+json");
-            let answer = Response::builder()
-                .status(201)
-                .header("docker-content-digest", digest(body).to_string());
+            let answer = Response::builder().status(201).header(
+                "docker-content-digest",
+                self.taken_as.unwrap_or_else(|| digest(body)).to_string(),
+            );
             self.manifests
                 .insert(digest(body).to_string(), entry.clone());
             self.manifests.insert(reference.to_owned(), entry);
@@ -397,6 +438,12 @@ pub(crate) fn digest(bytes: &[u8]) -> Digest {
 
 pub(crate) fn name(text: &str) -> OciName {
     text.parse().unwrap()
+}
+
+/// Waits for what ends at once; where it has no bound, that is told and not waited for.
+pub(crate) async fn within_reason<T>(work: impl Future<Output = T>) -> T {
+    let outcome = tokio::time::timeout(Duration::from_secs(60), work).await;
+    outcome.expect("it waits without end")
 }
 
 /// Options that wait for nothing longer than a test may.

@@ -1,5 +1,7 @@
 //! Blobs and manifests that come and go, over connections that break.
 
+use std::time::Duration;
+
 use artifact_core::{Algorithm, BoxError, Digest, ErrorKind, Manifest};
 use artifact_proto::client::{BlobSource, ClientError, Pushed, RemoteCondition, RemotePackage};
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 
-use crate::registry::{NAME, Registry, digest, name, options};
+use crate::registry::{NAME, Registry, digest, name, options, within_reason};
 
 /// Bytes in memory as a source; a test's blobs are small.
 struct Memory(Bytes);
@@ -100,6 +102,112 @@ async fn i3_wrong_bytes_are_an_error() {
     assert!(matches!(error, ClientError::Protocol { .. }), "{error}");
     let error = fetch(&package, &digest(b"absent"), None).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+/// I3: another length than was announced is told before anything is taken, where the registry tells one; and
+/// where it does not, no byte is taken behind the announced end.
+#[tokio::test]
+async fn i3_another_length_than_was_announced_is_an_error() {
+    let registry = Registry::start().await;
+    let digest = registry.hold(&data(1000));
+    let package = registry.package(options());
+    for announced in [999, 1001] {
+        let begun = package.blob(&digest, Some(announced)).await;
+        assert!(
+            matches!(begun, Err(ClientError::Protocol { .. })),
+            "{announced}: {begun:?}"
+        );
+    }
+    registry.tell(|script| script.untold = true);
+    let whole = fetch(&package, &digest, Some(1000)).await.unwrap();
+    assert_eq!(whole, data(1000));
+    let longer = fetch(&package, &digest, Some(999)).await;
+    assert!(
+        matches!(longer, Err(ClientError::Protocol { .. })),
+        "{longer:?}"
+    );
+}
+
+/// A download that ends early without a word is taken up again, as one that breaks is.
+#[tokio::test]
+async fn a_download_that_is_cut_off_as_if_whole_goes_on() {
+    let registry = Registry::start().await;
+    let bytes = data(1000);
+    let digest = registry.hold(&bytes);
+    registry.tell(|script| {
+        script.untold = true;
+        script.short_downloads = vec![300, 1, 200];
+    });
+    let package = registry.package(options());
+    assert_eq!(fetch(&package, &digest, Some(1000)).await.unwrap(), bytes);
+    assert_eq!(registry.seen().len(), 4);
+}
+
+/// I3: what does not go on where the download broke is not put behind it.
+#[tokio::test]
+async fn i3_a_download_goes_on_where_it_was_cut() {
+    let registry = Registry::start().await;
+    let digest = registry.hold(&data(1000));
+    registry.tell(|script| {
+        script.cut_downloads = vec![300];
+        script.early = 1;
+    });
+    let error = fetch(&registry.package(options()), &digest, Some(1000)).await;
+    assert!(
+        matches!(error, Err(ClientError::Protocol { .. })),
+        "{error:?}"
+    );
+}
+
+/// I23: a registry that falls silent in the middle of a blob is not waited for without end.
+#[tokio::test]
+async fn i23_a_registry_that_falls_silent_is_given_up() {
+    let registry = Registry::start().await;
+    let digest = registry.hold(&data(1000));
+    registry.tell(|script| script.silent_downloads = vec![300]);
+    let mut options = options();
+    (options.retries, options.idle_timeout) = (0, Duration::from_millis(200));
+    let package = registry.package(options);
+    let error = within_reason(fetch(&package, &digest, Some(1000))).await;
+    assert!(
+        matches!(error, Err(ClientError::Timeout { .. })),
+        "{error:?}"
+    );
+}
+
+/// I23: a registry that leads on and on is not followed without end.
+#[tokio::test]
+async fn i23_redirects_end() {
+    let registry = Registry::start().await;
+    let digest = registry.hold(&data(10));
+    registry.tell(|script| {
+        script.redirect = Some(format!("/v2/{NAME}/blobs/{digest}"));
+        script.redirects_left = Some(5);
+    });
+    let package = registry.package(options());
+    fetch(&package, &digest, None).await.unwrap();
+    registry.tell(|script| script.redirects_left = Some(6));
+    let error = fetch(&package, &digest, None).await;
+    assert!(
+        matches!(error, Err(ClientError::Protocol { .. })),
+        "{error:?}"
+    );
+}
+
+/// I3: a registry that says it took another manifest than was sent did not take it.
+#[tokio::test]
+async fn i3_a_manifest_is_taken_as_what_was_sent() {
+    let registry = Registry::start().await;
+    let package = registry.package(options());
+    registry.tell(|script| script.taken_as = Some(digest(b"another")));
+    let sent = manifest("");
+    let error = package
+        .put_manifest(&sent, None, &RemoteCondition::Any)
+        .await;
+    assert!(
+        matches!(error, Err(ClientError::Protocol { .. })),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
