@@ -22,6 +22,8 @@ mod blobs;
 mod collection;
 #[path = "suite/history.rs"]
 mod history;
+#[path = "suite/keeping.rs"]
+mod keeping;
 #[path = "suite/permits.rs"]
 mod permits;
 #[path = "suite/races.rs"]

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use artifact::{
     BlobEntry, BlobKey, BlobReader, BlobStat, BlobStore, BlobWriter, ByteRange, DirectDownload,
-    LocalBlobs, StoreError, StoreInfo, Suspended, UploadHint, UploadId,
+    LocalBlobs, RegistryId, StoreError, StoreInfo, Suspended, UploadHint, UploadId,
 };
 use async_trait::async_trait;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::BoxStream};
@@ -13,6 +13,7 @@ use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::BoxStre
 pub(crate) struct Hooked {
     inner: Arc<dyn BlobStore>,
     before: Box<dyn Fn(&'static str) -> BoxFuture<'static, ()> + Send + Sync>,
+    registry: Option<RegistryId>,
 }
 
 impl Hooked {
@@ -20,8 +21,20 @@ impl Hooked {
         inner: Arc<dyn BlobStore>,
         before: impl Fn(&'static str) -> BoxFuture<'static, ()> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        let before = Box::new(before);
-        Arc::new(Self { inner, before })
+        Arc::new(Self {
+            registry: inner.info().registry,
+            before: Box::new(before),
+            inner,
+        })
+    }
+
+    /// Returns one that says it is of this registry, and has nothing done.
+    pub(crate) fn of_registry(inner: Arc<dyn BlobStore>, registry: RegistryId) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            before: Box::new(|_| std::future::ready(()).boxed()),
+            registry: Some(registry),
+        })
     }
 }
 
@@ -34,7 +47,9 @@ impl fmt::Debug for Hooked {
 #[async_trait]
 impl BlobStore for Hooked {
     fn info(&self) -> StoreInfo {
-        self.inner.info()
+        let mut info = self.inner.info();
+        info.registry = self.registry;
+        info
     }
     async fn stat(&self, key: &BlobKey) -> Result<Option<BlobStat>, StoreError> {
         (self.before)("stat").await;

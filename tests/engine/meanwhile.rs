@@ -1,14 +1,14 @@
 //! What happens between two steps of the engine: a store that has something else done just before it answers.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use artifact::{
-    AsOf, BlobInfo, BlobKey, BlobRange, Bookkeeping, CollectOptions, ErrorKind, Holder, Location,
-    Principal, RequestContext, ScrubOptions, Session, UploadHint, UploadId, UploadOptions,
-    UploadRecord,
+    AsOf, BlobInfo, BlobKey, BlobRange, Bookkeeping, BootId, CollectOptions, ErrorKind, Holder,
+    Location, Principal, RegistryId, RequestContext, ScrubOptions, Session, UploadHint, UploadId,
+    UploadOptions, UploadRecord,
 };
 use bytes::Bytes;
-use futures::{FutureExt as _, future::BoxFuture};
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use parking_lot::Mutex;
 
 use crate::{
@@ -49,7 +49,7 @@ fn session(world: &World) -> Session {
 }
 
 async fn push(session: &Session, data: &[u8]) -> BlobInfo {
-    let options = UploadOptions::default();
+    let options = UploadOptions::default().sized(Some(data.len() as u64));
     let mut upload = session
         .begin_upload(&package("app"), options)
         .await
@@ -139,6 +139,67 @@ async fn i1_a_scrub_leaves_what_is_recorded_meanwhile() {
     assert_eq!(found.leaked, 0);
     let resumed = parts.store.resume(&id, at).await.unwrap();
     assert_eq!(resumed.expect("it is there").offset(), 100_000);
+}
+
+/// F26: what one registry's index does not want may be another's.
+#[tokio::test]
+async fn f26_another_registrys_blobs_are_not_collected() {
+    let world = World::on_disk(|parts| {
+        let other = RegistryId::from_random([2; 16]);
+        parts.store = Hooked::of_registry(Arc::clone(&parts.store), other);
+    });
+    let session = session(&world);
+    let blob = push(&session, &bytes(1, 2_000_000)).await;
+    session
+        .delete_blob(&package("app"), &blob.digest)
+        .await
+        .unwrap();
+    world.clock.advance(Duration::from_secs(100 * 24 * 60 * 60));
+    let options = CollectOptions::default().allowing_mass_delete();
+    for options in [options.clone(), options.dry_run()] {
+        let refused = session.collect(&options).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
+    }
+    let there: Vec<_> = world.registry.parts().store.list().collect().await;
+    assert_eq!(there.len(), 1, "{there:?}");
+}
+
+/// I8: the bytes of a slot stay for as long as a transfer of them may last, counted from when a collection
+/// first saw that they are not wanted; those of another boot are nobody's any more.
+#[tokio::test]
+async fn i8_a_slot_stays_while_somebody_may_read_it() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let (world, _deed) = world();
+    let session = session(&world);
+    let options = CollectOptions::default().allowing_mass_delete();
+    let collect = async || {
+        let collected = session.collect(&options).await.unwrap();
+        (collected.freed, collected.waiting)
+    };
+    for boots in [false, true] {
+        let slot = push(&session, &bytes(1, 20_000)).await;
+        let file = push(&session, &bytes(2, 2_000_000)).await;
+        let linger = world
+            .registry
+            .parts()
+            .store
+            .linger(&key_of(&world, &slot).await);
+        assert!(linger > MINUTE);
+        for blob in [slot, file] {
+            let app = package("app");
+            session.delete_blob(&app, &blob.digest).await.unwrap();
+        }
+        // A file of its own stays with who has it open.
+        assert_eq!(collect().await, (1, 1));
+        if boots {
+            world.clock.reboot(BootId::new("another"));
+        } else {
+            world.clock.advance(linger - MINUTE);
+            assert_eq!(collect().await, (0, 1));
+            world.clock.advance(MINUTE);
+        }
+        assert_eq!(collect().await, (1, 0));
+    }
 }
 
 /// What is staged and nobody's is freed.

@@ -22,6 +22,8 @@ pub struct Limits {
     /// A collection stops when it would remove more than this many blobs and more than half of all
     /// bytes, unless told otherwise.
     pub mass_delete: u64,
+    /// The most manifests that an artifact has which is copied or brought back, with all below it.
+    pub manifests: usize,
 }
 
 impl Default for Limits {
@@ -34,6 +36,7 @@ impl Default for Limits {
             blob_max: None,
             step: 64 << 20,
             mass_delete: 1_000,
+            manifests: 100_000,
         }
     }
 }

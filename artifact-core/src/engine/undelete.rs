@@ -26,9 +26,6 @@ use crate::{
     },
 };
 
-/// No artifact has more manifests in it than this.
-const MANIFESTS_MAX: usize = 100_000;
-
 impl Session {
     /// Puts an artifact of a package back as it was, with the tag by which it is named; children
     /// and blobs come with it. Its room is charged again.
@@ -112,8 +109,9 @@ impl Session {
             if !tree.seen.insert(digest) {
                 return Ok(());
             }
-            if guard!(503) && tree.seen.len() > MANIFESTS_MAX {
-                let (size, limit) = (tree.seen.len() as u64, MANIFESTS_MAX as u64);
+            let limit = self.inner().parts.limits.manifests;
+            if guard!(503) && tree.seen.len() > limit {
+                let (size, limit) = (tree.seen.len() as u64, limit as u64);
                 return Err(Error::TooLarge {
                     what: "the artifact's list",
                     size,

@@ -1,6 +1,9 @@
 //! Manifests, tags, referrers, lists.
 
-use artifact::{AsOf, Condition, ErrorKind, Generation, Hasher, ManifestRef, Page, PutManifest};
+use artifact::{
+    AsOf, Bookkeeping, Condition, ErrorKind, Generation, Hasher, Location, ManifestRef, Page,
+    PutManifest, blocking::wait,
+};
 
 use crate::support::{
     assert_kind, by_tag, bytes, digest, image, image_about, index_of, package, page, publish, push,
@@ -17,6 +20,31 @@ fn a_manifest_is_served_to_the_byte() {
         let found = session.get_manifest(AsOf::Now, &app.at(reference)).unwrap();
         assert_eq!(found.record.bytes, manifest.bytes());
     }
+}
+
+/// I3, I22: what is known to have rotted is named by no new manifest; pushed again, it is.
+#[test]
+fn i22_a_rotten_blob_is_in_no_new_manifest() {
+    let world = super::world();
+    let (session, app) = (world.embedder(), package("app"));
+    let data = bytes(1, 20_000);
+    let blob = push(&session, &app, &data).unwrap();
+    let index = &world.registry.parts().index;
+    let row = wait(index.blob_row(&blob.digest))
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    let Location::Key(key) = row.location else {
+        panic!("{row:?}");
+    };
+    let wrong = Bookkeeping::Quarantine(blob.digest, key);
+    wait(index.note(wrong)).unwrap().unwrap();
+    let manifest = image(&[blob]);
+    let options = PutManifest::tagged(vec![tag("v1")]);
+    let put = session.put_manifest(&app, &manifest, &options);
+    assert_kind(put, ErrorKind::Corrupt);
+    push(&session, &app, &data).unwrap();
+    session.put_manifest(&app, &manifest, &options).unwrap();
 }
 
 /// I2, A6: what a manifest names must be in its package; in another one it does not count.

@@ -33,6 +33,36 @@ fn the_past_is_read_as_it_was() {
     assert_eq!(read_at(&session, past, &app, &layer).unwrap().len(), 20_000);
 }
 
+/// I23: an artifact that has more manifests than one may have is neither brought back nor copied, and nothing of
+/// it is.
+#[test]
+fn i23_an_artifact_without_end_is_not_brought_back() {
+    let world = super::world_with(|parts| parts.limits.manifests = 3);
+    let (session, app, other) = (world.embedder(), package("app"), package("other"));
+    let children = [1, 2, 3].map(|seed| publish(&session, &app, &format!("c{seed}"), seed).0);
+    let [a, b, c] = &children;
+    for (name, parts) in [("v1", vec![a, b]), ("v2", vec![a, b, c])] {
+        let options = PutManifest::tagged(vec![tag(name)]);
+        session
+            .put_manifest(&app, &index_of(&parts), &options)
+            .unwrap();
+    }
+    let then = AsOf::Revision(session.revision().unwrap().revision);
+    let to = |name: &str| session.copy(&app.at(by_tag(name)), &other, None, &Condition::Any);
+    assert_kind(to("v2"), ErrorKind::TooLarge);
+    let found = session.list_manifests(AsOf::Now, &other, page(10));
+    assert_eq!(found.unwrap(), []);
+    to("v1").unwrap();
+    for name in ["v1", "v2"] {
+        session
+            .delete_tag(&app, &tag(name), &Condition::Any)
+            .unwrap();
+    }
+    let back = |name: &str| session.undelete(then, &app.at(by_tag(name)), &Condition::Absent);
+    back("v1").unwrap();
+    assert_kind(back("v2"), ErrorKind::TooLarge);
+}
+
 #[test]
 fn what_was_deleted_comes_back_whole() {
     let world = super::world();

@@ -8,7 +8,7 @@ use artifact::{
 
 use crate::{
     interrupted::Meanwhile,
-    support::{World, assert_kind, by_tag, bytes, image, package, publish, push, read, tag},
+    support::{World, assert_kind, by_tag, bytes, image, package, page, publish, push, read, tag},
 };
 
 /// Returns a registry in which something can happen before a commit.
@@ -257,6 +257,22 @@ fn a_setting_is_changed_where_it_stands() {
     );
     let default = "default".parse().unwrap();
     assert_kind(embedder.remove_repository(&default), ErrorKind::Unsupported);
+}
+
+/// A user whose record changed before it was to go stays: whoever removes it has not seen what it is now.
+#[test]
+fn a_user_who_changed_meanwhile_is_not_removed() {
+    let (world, meanwhile) = world();
+    let embedder = world.embedder();
+    role(&embedder, UserRole::Reader);
+    let other = embedder.clone();
+    meanwhile.happens(move || role(&other, UserRole::Admin));
+    let ann = "ann".parse().unwrap();
+    assert_kind(embedder.remove_user(&ann), ErrorKind::Conflict);
+    meanwhile.assert_happened();
+    let there = embedder.users(AsOf::Now, page(10)).unwrap();
+    assert_eq!(there[0].1.grants[0].role, UserRole::Admin);
+    embedder.remove_user(&ann).unwrap();
 }
 
 /// I2, I4: what a manifest names and who deletes that meanwhile: the commit knows.
