@@ -10,6 +10,7 @@ mod cli {
     mod credentials;
     mod directories;
     mod doctor;
+    mod durable;
     mod formats;
     mod fsck;
     mod gc;
@@ -19,6 +20,9 @@ mod cli {
     mod init;
     mod inspect;
     mod json;
+    #[expect(dead_code, reason = "other tests use more of it")]
+    #[path = "../../../artifact-store/tests/support/ledger.rs"]
+    mod ledger;
     mod ls;
     mod moments;
     mod pipes;

@@ -78,7 +78,7 @@ pub(super) fn check(root: &Path) -> Result<(), LayoutError> {
 
 /// Makes a layout of a directory that is absent, empty or a layout already.
 pub(super) fn create(root: &Path) -> Result<(), LayoutError> {
-    fs::create_dir_all(root).map_err(failed(root, "made"))?;
+    make_directory(root)?;
     if root.join(MARKER).exists() {
         return check(root);
     }
@@ -89,10 +89,35 @@ pub(super) fn create(root: &Path) -> Result<(), LayoutError> {
         });
     }
     let blobs = root.join("blobs").join("sha256");
-    fs::create_dir_all(&blobs).map_err(failed(&blobs, "made"))?;
+    make_directory(&blobs)?;
     write_index(root, &Index::empty())?;
     // The marker last: a directory that has it has the rest.
     replace(root, MARKER, &marker())
+}
+
+/// Makes a directory that is missing, and those above it, each durable in the one that holds it.
+fn make_directory(path: &Path) -> Result<(), LayoutError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return Ok(()),
+    };
+    make_directory(parent)?;
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(failed(path, "made")(error));
+        }
+        _ => {}
+    }
+    guard!(37, sync_directory(parent))
+}
+
+fn sync_directory(path: &Path) -> Result<(), LayoutError> {
+    let synced = File::open(path).and_then(|directory| directory.sync_all());
+    synced.map_err(failed(path, "synced"))
 }
 
 /// Reads the list of what the layout holds.
@@ -160,11 +185,10 @@ impl Partial {
     pub(super) fn finish(mut self, target: &Path) -> Result<(), LayoutError> {
         guard!(41, self.file.sync_all()).map_err(failed(&self.path, "synced"))?;
         if let Some(directory) = target.parent() {
-            fs::create_dir_all(directory).map_err(failed(directory, "made"))?;
+            make_directory(directory)?;
             fs::rename(&self.path, target).map_err(failed(target, "written"))?;
             self.kept = true;
-            let sync = || File::open(directory).and_then(|directory| directory.sync_all());
-            guard!(42, sync()).map_err(failed(directory, "synced"))?;
+            guard!(42, sync_directory(directory))?;
         }
         Ok(())
     }
@@ -176,5 +200,24 @@ impl Drop for Partial {
             // What remains after a failure here is a file that no reader looks at.
             let _removed = fs::remove_file(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// I23: a document without end is not taken for one.
+    #[test]
+    fn i23_a_document_without_end_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index.json");
+        let file = File::create(&path).unwrap();
+        file.set_len(DOCUMENT_MAX).unwrap();
+        let read_whole = read(&path).unwrap().unwrap();
+        assert_eq!(read_whole.len() as u64, DOCUMENT_MAX);
+        file.set_len(DOCUMENT_MAX + 1).unwrap();
+        let refused = read(&path);
+        assert!(matches!(refused, Err(LayoutError::Document { .. })));
     }
 }

@@ -1,6 +1,7 @@
 //! `artifact serve`, on a port of the system's choosing.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Read as _},
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     thread::{self, JoinHandle},
@@ -86,6 +87,14 @@ impl Server {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Signals the program that was started by the one that was started here.
+    pub(crate) fn signal_child(&self, signal: Signal) {
+        let id = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        let child = Pid::from_raw(children.trim().parse().unwrap()).unwrap();
+        kill_process(child, signal).unwrap();
     }
 
     /// Waits until it has ended; returns how, and its log.

@@ -33,6 +33,8 @@ pub(crate) struct Ledger {
 pub(crate) enum Event {
     /// A name came.
     Made(PathBuf),
+    /// A file got a second name.
+    Linked(PathBuf, PathBuf),
     /// A file or a directory, with all in it, got another name.
     Moved(PathBuf, PathBuf),
     /// A name went, or, as a mark, was to go and was not there.
@@ -150,6 +152,13 @@ impl Unsynced {
                     self.names.insert(path.clone());
                 }
             }
+            Event::Linked(from, to) => {
+                if self.data.contains(from) {
+                    self.data.insert(to.clone());
+                }
+                there.insert(to.clone());
+                self.names.insert(to.clone());
+            }
             Event::Moved(from, to) => {
                 for set in [&mut self.data, &mut self.names, there] {
                     let moved: Vec<_> = set
@@ -215,7 +224,10 @@ fn event(call: &str) -> Option<Event> {
             let mut names = texts();
             Event::Moved(names.next()?, names.next()?)
         }
-        "link" | "linkat" => Event::Made(texts().nth(1)?),
+        "link" | "linkat" => {
+            let mut names = texts();
+            Event::Linked(names.next()?, names.next()?)
+        }
         "write" | "writev" | "pwrite64" | "pwritev" | "ftruncate" | "fallocate" => {
             Event::Written(open()?)
         }
