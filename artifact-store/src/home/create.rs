@@ -95,7 +95,7 @@ fn fill(layout: &Layout, manifesto: &Manifesto, vfs: &dyn Vfs) -> Result<(), Hom
     restrict(root).map_err(HomeError::io("restrict", root))?;
     let staged = layout.settings_staged();
     write_durably(&staged, &manifesto.text()).map_err(HomeError::io("write", &staged))?;
-    probe::probe(root)?;
+    probe::probe(vfs, root)?;
     layout.create(vfs)?;
     FsBlobStore::create_layout(vfs, root).map_err(HomeError::store(root))?;
     let mut new = NewIndex::new(manifesto.registry);

@@ -1,20 +1,22 @@
 //! Whether a file system keeps what a registry stands on.
 
 use artifact_core::guard;
-use std::{
-    fs::{self, File},
-    io,
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use rusqlite::Connection;
 
-use super::{error::HomeError, layout::absent, note::Note};
-use crate::sys::{
-    file_io::sync_directory,
-    file_system,
-    file_system_kind::{FileSystem, Suitability},
-    lock::{FileLock, Hold, RecordLock, open_file},
+use super::{
+    error::HomeError,
+    layout::{FILE_MODE, absent},
+    note::Note,
+};
+use crate::{
+    sys::{
+        file_system,
+        file_system_kind::{FileSystem, Suitability},
+        lock::{FileLock, Hold, RecordLock, open_file},
+    },
+    vfs::{Vfs, VfsError},
 };
 
 /// Refuses a file system that is not allowed, and says what one that passes does not keep.
@@ -52,7 +54,7 @@ fn judge_kind(
 ///
 /// # Errors
 /// [`HomeError::FileSystemFails`] with the first that does not work.
-pub(super) fn probe(directory: &Path) -> Result<(), HomeError> {
+pub(super) fn probe(vfs: &dyn Vfs, directory: &Path) -> Result<(), HomeError> {
     let place = directory.join("probe");
     let failed = HomeError::io("make", &place);
     absent(fs::remove_dir_all(&place)).map_err(&failed)?;
@@ -62,7 +64,7 @@ pub(super) fn probe(directory: &Path) -> Result<(), HomeError> {
         check,
         source,
     };
-    let outcome = (CHECKS.iter()).try_for_each(|(check, works)| match works(&place) {
+    let outcome = (CHECKS.iter()).try_for_each(|(check, works)| match works(vfs, &place) {
         Ok(true) => Ok(()),
         Ok(false) => Err(fails(check, None)),
         Err(error) => Err(fails(check, Some(error))),
@@ -72,7 +74,7 @@ pub(super) fn probe(directory: &Path) -> Result<(), HomeError> {
 }
 
 /// What is tried: a name for messages, and whether it works.
-type Check = (&'static str, fn(&Path) -> io::Result<bool>);
+type Check = (&'static str, fn(&dyn Vfs, &Path) -> io::Result<bool>);
 
 const CHECKS: &[Check] = &[
     ("a lock between two handles", locks_exclude),
@@ -83,7 +85,7 @@ const CHECKS: &[Check] = &[
     ("a mapping that two handles share", mapping_is_shared),
 ];
 
-fn locks_exclude(place: &Path) -> io::Result<bool> {
+fn locks_exclude(_vfs: &dyn Vfs, place: &Path) -> io::Result<bool> {
     let path = place.join("lock");
     let open = || open_file(&path);
     let Some(held) = FileLock::try_lock(open()?, Hold::Exclusive)? else {
@@ -94,13 +96,13 @@ fn locks_exclude(place: &Path) -> io::Result<bool> {
     Ok(excluded && FileLock::try_lock(open()?, Hold::Exclusive)?.is_some())
 }
 
-fn record_lock_works(place: &Path) -> io::Result<bool> {
+fn record_lock_works(_vfs: &dyn Vfs, place: &Path) -> io::Result<bool> {
     let lock = RecordLock::open(&place.join("writer.lock"))?;
     let held = lock.acquire(std::time::Duration::ZERO);
     held.map(|_held| true).map_err(io::Error::other)
 }
 
-fn rename_replaces(place: &Path) -> io::Result<bool> {
+fn rename_replaces(_vfs: &dyn Vfs, place: &Path) -> io::Result<bool> {
     let (from, to) = (place.join("from"), place.join("to"));
     fs::write(&from, "new")?;
     fs::write(&to, "old")?;
@@ -108,7 +110,7 @@ fn rename_replaces(place: &Path) -> io::Result<bool> {
     Ok(fs::read(&to)? == b"new" && !from.try_exists()?)
 }
 
-fn links_work(place: &Path) -> io::Result<bool> {
+fn links_work(_vfs: &dyn Vfs, place: &Path) -> io::Result<bool> {
     let (first, second) = (place.join("first"), place.join("second"));
     fs::write(&first, "one")?;
     fs::hard_link(&first, &second)?;
@@ -116,15 +118,18 @@ fn links_work(place: &Path) -> io::Result<bool> {
     Ok(fs::read(&second)? == b"one")
 }
 
-fn directory_syncs(place: &Path) -> io::Result<bool> {
-    let file = File::create(place.join("synced"))?;
-    guard!(43, file.sync_all())?;
-    guard!(44, sync_directory(place))?;
+fn directory_syncs(vfs: &dyn Vfs, place: &Path) -> io::Result<bool> {
+    let sync = || {
+        let file = vfs.create(&place.join("synced"), FILE_MODE)?;
+        guard!(43, file.sync_data())?;
+        guard!(44, vfs.sync_directory(place))
+    };
+    sync().map_err(|error: VfsError| io::Error::new(error.kind(), error))?;
     Ok(true)
 }
 
 /// `SQLite` is asked, for it is what maps files: without shared mappings it has no WAL.
-fn mapping_is_shared(place: &Path) -> io::Result<bool> {
+fn mapping_is_shared(_vfs: &dyn Vfs, place: &Path) -> io::Result<bool> {
     let path = place.join("mapped.db");
     let probe = || {
         let first = Connection::open(&path)?;
@@ -140,6 +145,7 @@ fn mapping_is_shared(place: &Path) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vfs::RealVfs;
 
     /// F15: a local file system passes, and nothing of the probe is left.
     #[test]
@@ -147,7 +153,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("probe")).unwrap();
         fs::write(dir.path().join("probe/left"), "by a crash").unwrap();
-        probe(dir.path()).unwrap();
+        probe(&RealVfs::new(), dir.path()).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         assert_eq!(judge(dir.path(), &[]).unwrap(), None);
     }
@@ -175,7 +181,7 @@ mod tests {
     #[test]
     fn f15_a_volatile_file_system_passes_with_a_note() {
         let dir = tempfile::tempdir_in("/dev/shm").unwrap();
-        probe(dir.path()).unwrap();
+        probe(&RealVfs::new(), dir.path()).unwrap();
         let note = judge(dir.path(), &[]).unwrap().unwrap();
         assert!(note.to_string().contains("tmpfs"), "{note}");
     }

@@ -165,6 +165,45 @@ mod tests {
     use super::*;
     use crate::vfs::RealVfs;
 
+    /// A record that another ended between the calls that open and lock it is nobody's, also where its name
+    /// is another record's by then.
+    #[test]
+    fn i16_a_record_that_ends_before_it_is_locked_is_not_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let vfs = Arc::new(RealVfs::new());
+        let purges = Purges::new(Arc::clone(&vfs) as Arc<dyn Vfs>, dir.path().to_owned());
+        let path = dir.path().join("purge-a");
+        let opened = || vfs.open(&path, OpenMode::Write).unwrap().unwrap();
+        std::fs::write(&path, "one").unwrap();
+        assert!(purges.hold(&path, &*opened()).unwrap());
+        let ended = opened();
+        std::fs::remove_file(&path).unwrap();
+        assert!(!purges.hold(&path, &*ended).unwrap());
+        std::fs::write(&path, "another").unwrap();
+        assert!(!purges.hold(&path, &*ended).unwrap());
+    }
+
+    /// I23: no more of a record is read than a record has.
+    #[test]
+    fn i23_a_record_without_end_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("purge-long");
+        let mut text = String::from(r#"{"after":4,"digests":[]}"#);
+        let vfs = RealVfs::new();
+        let found = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            let file = vfs.open(&path, OpenMode::Read).unwrap().unwrap();
+            read(&*file).unwrap().map(|recorded| recorded.after)
+        };
+        let four = Some(Revision::new(4));
+        assert_eq!(found(&text), four);
+        let room = usize::try_from(LENGTH_MAX).unwrap();
+        text.insert_str(1, &" ".repeat(room - text.len()));
+        assert_eq!(found(&text), four);
+        text.insert(1, ' ');
+        assert_eq!(found(&text), None);
+    }
+
     #[test]
     fn what_was_recorded_is_left_until_it_ends() {
         let dir = tempfile::tempdir().unwrap();

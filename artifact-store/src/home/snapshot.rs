@@ -401,3 +401,29 @@ fn make_read_only(path: &Path) -> io::Result<()> {
     permissions.set_readonly(true);
     fs::set_permissions(path, permissions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What another snapshot of the same name is writing stays; what a killed one has left goes.
+    #[test]
+    fn i16_a_snapshot_that_is_being_made_is_not_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (written, left) = (
+            dir.path().join(".x.partial-1"),
+            dir.path().join(".x.partial-2"),
+        );
+        let other = dir.path().join(".y.partial-3");
+        for path in [&written, &left, &other] {
+            fs::create_dir(path).unwrap();
+        }
+        let held = lock(&written).unwrap().unwrap();
+        assert!(lock(&written).unwrap().is_none(), "it is held");
+        remove_left(dir.path(), ".x.partial-").unwrap();
+        assert!(written.exists() && !left.exists() && other.exists());
+        drop(held);
+        remove_left(dir.path(), ".x.partial-").unwrap();
+        assert!(!written.exists());
+    }
+}

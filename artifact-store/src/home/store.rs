@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use artifact_core::{
     BlobEntry, BlobKey, BlobReader, BlobStat, BlobStore, BlobWriter, ByteRange, DirectDownload,
-    LocalBlobs, StoreError, StoreInfo, Suspended, UploadHint, UploadId,
+    LocalBlobs, StoreError, StoreInfo, Suspended, UploadHint, UploadId, guard,
 };
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -65,7 +65,7 @@ impl BlobStore for HomeStore {
         id: &UploadId,
         hint: UploadHint,
     ) -> Result<Box<dyn BlobWriter>, StoreError> {
-        self.refuse()?;
+        guard!(425, self.refuse())?;
         self.parts.store.begin(id, hint).await
     }
 
@@ -74,7 +74,7 @@ impl BlobStore for HomeStore {
         id: &UploadId,
         at: Suspended,
     ) -> Result<Option<Box<dyn BlobWriter>>, StoreError> {
-        self.refuse()?;
+        guard!(426, self.refuse())?;
         self.parts.store.resume(id, at).await
     }
 

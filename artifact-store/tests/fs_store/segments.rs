@@ -206,6 +206,38 @@ async fn f10_a_rotten_header_is_told_of_and_mended() {
     assert_eq!(fs::read(&path).unwrap()[0], b'A');
 }
 
+/// F6: a header that was mended is told of as whole once it is on the disk, and not before.
+#[tokio::test]
+async fn f6_a_mended_header_is_durable() {
+    let place = Place::new();
+    let store = place.open();
+    let key = put(&store, &random(5000)).await;
+    drop(store);
+    place.until_nobody_appends();
+    let path = place.path(&key);
+    let segment = fs::File::options().write(true).open(&path).unwrap();
+    segment.write_all_at(b"A", 0).unwrap();
+    let (first, second) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (wrote, synced) = (Arc::clone(&first), Arc::clone(&second));
+    place.vfs.set(move |operation, path| {
+        let of_segment = path
+            .parent()
+            .is_some_and(|parent| parent.ends_with("segments"));
+        if of_segment && operation == "write" {
+            wrote.fetch_add(1, Ordering::SeqCst);
+        }
+        if of_segment && operation == "sync" {
+            assert_eq!(wrote.load(Ordering::SeqCst), 1, "it is written by now");
+            synced.fetch_add(1, Ordering::SeqCst);
+        }
+        None
+    });
+    let listed: Vec<_> = place.open().list().collect().await;
+    assert!(matches!(&listed[..], [Err(_)]), "{listed:?}");
+    assert_eq!(first.load(Ordering::SeqCst), 1);
+    assert_eq!(second.load(Ordering::SeqCst), 1, "it was not synced");
+}
+
 /// The index of a key may be guessed, but a guess finds nothing and deletes nothing.
 #[tokio::test]
 async fn a_key_that_was_never_made_finds_nothing() {

@@ -1,11 +1,14 @@
 //! Made, opened, shared, refused.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
+use std::{fs, io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc};
 
 use artifact_core::{ErrorKind, ManifestIndex as _, Revision};
 use artifact_store::home::{Home, HomeError, Note};
 
-use crate::support::{World, creation, eventually, options};
+use crate::{
+    hooked_vfs::HookedVfs,
+    support::{World, creation, eventually, options},
+};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -191,6 +194,27 @@ async fn f26_the_index_of_another_registry_is_refused() {
         matches!(refused, HomeError::WrongRegistry { .. }),
         "{refused}"
     );
+}
+
+/// F6, F15: no registry is made where files do not sync, or directories do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn f15_a_file_system_that_does_not_sync_is_refused() {
+    for fails in ["sync", "sync directory"] {
+        let dir = tempfile::tempdir().unwrap();
+        let vfs = HookedVfs::default();
+        vfs.set(move |operation, path| {
+            let probed = path.components().any(|part| part.as_os_str() == "probe");
+            (probed && operation == fails).then(|| io::Error::from_raw_os_error(libc::EIO))
+        });
+        let mut creation = creation();
+        creation.open.vfs = Arc::new(vfs);
+        let refused = Home::create(&dir.path().join("registry"), creation).await;
+        assert!(
+            matches!(refused, Err(HomeError::FileSystemFails { .. })),
+            "{fails}: {refused:?}"
+        );
+        assert!(!dir.path().join("registry/artifact.toml").exists());
+    }
 }
 
 /// F15: a file system that is not allowed is refused by its name; the message says how to allow it.

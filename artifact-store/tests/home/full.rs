@@ -2,7 +2,9 @@
 
 use std::{fs, os::unix::fs::FileExt as _, path::Path, process::Command};
 
-use artifact_core::{CollectOptions, Condition, ErrorKind};
+use artifact_core::{
+    CollectOptions, Condition, ErrorKind, StoreError, UploadHint, UploadId, UploadOptions,
+};
 use artifact_store::home::{Home, Note};
 
 use crate::{
@@ -21,6 +23,11 @@ async fn f8_below_min_free_nothing_more_is_taken() {
     for seed in 0..3 {
         world.push("app", seed).await.unwrap();
     }
+    let id = UploadId::from_random([7; 16]);
+    let mut writer = world.home.store().begin(&id, UploadHint::default()).await;
+    let begun = writer.as_mut().unwrap();
+    begun.write(vec![7; 40_000].into()).await.unwrap();
+    let suspended = writer.unwrap().suspend().await.unwrap();
     world.close().await;
     let settings = path.join("artifact.toml");
     let text = fs::read_to_string(&settings).unwrap();
@@ -35,6 +42,28 @@ async fn f8_below_min_free_nothing_more_is_taken() {
         let refused = world.push("app", seed).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::NoSpace, "{refused:?}");
     }
+    // Each step by itself: an upload is not taken in only to be refused when a manifest names it.
+    for length in [300, 40_000, 1_200_000] {
+        let pushed = world.push_blob(&package("app"), &vec![7; length]).await;
+        let refused = pushed.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::NoSpace, "{length}: {refused:?}");
+    }
+    let options = UploadOptions::default();
+    let mut small = (world.session().begin_upload(&package("app"), options).await).unwrap();
+    small.write(vec![7; 300].into()).await.unwrap();
+    let refused = small.suspend().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NoSpace, "{refused:?}");
+    let store = world.home.store();
+    let begun = store.begin(&id, UploadHint::default()).await.map(drop);
+    assert!(
+        matches!(begun, Err(StoreError::NoSpace { .. })),
+        "{begun:?}"
+    );
+    let resumed = store.resume(&id, suspended).await.map(drop);
+    assert!(
+        matches!(resumed, Err(StoreError::NoSpace { .. })),
+        "{resumed:?}"
+    );
     for seed in 0..3 {
         world.pull("app", seed).await.unwrap();
     }

@@ -27,5 +27,6 @@ mod read_only;
 mod rebuild;
 mod snapshot;
 mod stops;
+mod strangers;
 mod support;
 mod tasks;

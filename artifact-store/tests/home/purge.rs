@@ -16,13 +16,15 @@ use artifact_store::{
     journal::{ClosedFiles, Journal, JournalEntry},
     sys::{
         boot,
-        lock::{FileLock, Hold},
+        lock::{FileLock, Hold, RecordLock, RecordLockError},
     },
     vfs::RealVfs,
 };
 use artifact_testkit::seams::FakeClock;
+use parking_lot::Mutex;
 
 use crate::{
+    hooked_vfs::HookedVfs,
     support::{World, blob, creation, digest, eventually, options, package, tag},
     tasks,
 };
@@ -67,6 +69,38 @@ async fn purged_bytes_leave_the_journal() {
     let checked = world.home.check().await.unwrap();
     assert!(checked.journal.is_empty(), "{checked:?}");
     assert_eq!(entries(&path).len() as u64, checked.revision.get());
+}
+
+/// I16: a file of the journal is closed, and the next begun, by who may write: else another process's commit
+/// could go into the one that is rewritten.
+#[tokio::test(flavor = "multi_thread")]
+async fn i16_a_file_of_the_journal_is_closed_under_the_writers_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry");
+    World::create(&path).await.close().await;
+    let vfs = HookedVfs::default();
+    let mut opening = options();
+    opening.vfs = Arc::new(vfs.clone());
+    let world = World::over(Home::open(&path, opening).await.unwrap());
+    let secret = world.push("app", 0).await.unwrap();
+    delete(&world, &secret).await;
+    let lock = RecordLock::open(&path.join("writer.lock")).unwrap();
+    let begun = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&begun);
+    vfs.set(move |operation, path| {
+        if operation == "create" && path.ends_with("journal/0000000002.new") {
+            let other = lock.acquire(Duration::ZERO);
+            let excluded = matches!(other, Err(RecordLockError::Busy { .. }));
+            told.lock().push(excluded);
+        }
+        None
+    });
+    world.session().purge(&secret).await.unwrap();
+    assert_eq!(
+        *begun.lock(),
+        [true],
+        "each beginning, and whether others waited"
+    );
 }
 
 /// Purged bytes, and what a manifest says in words, are in no file afterwards: those of the store go

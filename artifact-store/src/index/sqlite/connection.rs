@@ -56,13 +56,30 @@ pub(super) enum Purpose {
     Immutable,
 }
 
-/// Opens a connection to an index that is there.
-pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, OpenError> {
-    connect(path, purpose).map_err(|error| with_cause(error, path))
+/// What an index stands on: which SQLite, and how much room is on its disk.
+#[derive(Clone, Copy)]
+struct Ground {
+    sqlite: i32,
+    free: fn(&Path) -> io::Result<Option<u64>>,
 }
 
-fn connect(path: &Path, purpose: Purpose) -> Result<Connection, OpenError> {
-    guard!(183, check_library())?;
+impl Ground {
+    /// Returns that of this program and its machine.
+    fn here() -> Self {
+        Self {
+            sqlite: rusqlite::version_number(),
+            free: space::free,
+        }
+    }
+}
+
+/// Opens a connection to an index that is there.
+pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, OpenError> {
+    connect(path, purpose, Ground::here()).map_err(|error| with_cause(error, path))
+}
+
+fn connect(path: &Path, purpose: Purpose, ground: Ground) -> Result<Connection, OpenError> {
+    guard!(183, check_library(ground))?;
     let conn = if purpose == Purpose::Immutable {
         guard!(185, refuse_wal(path))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -70,7 +87,7 @@ fn connect(path: &Path, purpose: Purpose) -> Result<Connection, OpenError> {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Connection::open_with_flags(immutable_uri(path), flags)
     } else {
-        guard!(186, expect_room(path))?;
+        guard!(186, find_room(path, ground))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         Connection::open_with_flags(path, flags)
     }
@@ -87,14 +104,24 @@ pub(super) fn create(
     epoch: Epoch,
     page_size: u32,
 ) -> Result<(), OpenError> {
-    guard!(184, check_library())?;
+    create_on(path, registry, epoch, page_size, Ground::here())
+}
+
+fn create_on(
+    path: &Path,
+    registry: RegistryId,
+    epoch: Epoch,
+    page_size: u32,
+    ground: Ground,
+) -> Result<(), OpenError> {
+    guard!(184, check_library(ground))?;
     match make_file(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(OpenError::Exists { path: path.into() });
         }
         made => made.map_err(|error| of_io(error, "creating the index"))?,
     }
-    let filled = fill(path, registry, epoch, page_size);
+    let filled = fill(path, registry, epoch, page_size, ground);
     filled.map_err(|error| with_cause(error, path))?;
     // SQLite does not say when closing a file fails that was in its WAL: what is on the disk may be
     // another mode than was read back, or nothing. Whoever relies on the file finds out now.
@@ -107,8 +134,14 @@ pub(super) fn make_file(path: &Path) -> io::Result<()> {
     file_io::create_new(path, 0o600).map(drop)
 }
 
-fn fill(path: &Path, registry: RegistryId, epoch: Epoch, page_size: u32) -> Result<(), OpenError> {
-    guard!(187, expect_room(path))?;
+fn fill(
+    path: &Path,
+    registry: RegistryId,
+    epoch: Epoch,
+    page_size: u32,
+    ground: Ground,
+) -> Result<(), OpenError> {
+    guard!(187, find_room(path, ground))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)
         .map_err(|error| of_sql(error, "creating the index"))?;
@@ -149,9 +182,8 @@ pub(super) fn identity(conn: &Connection) -> Result<Identity, IndexError> {
     }
 }
 
-fn check_library() -> Result<(), OpenError> {
-    let found = rusqlite::version_number();
-    if found < OLDEST {
+fn check_library(ground: Ground) -> Result<(), OpenError> {
+    if ground.sqlite < OLDEST {
         return Err(OpenError::Library {
             found: rusqlite::version(),
         });
@@ -164,8 +196,12 @@ fn check_library() -> Result<(), OpenError> {
 /// SQLite takes a block of each page of that file, so where blocks are smaller than pages it has holes; and
 /// who writes to a hole through a mapping of a full disk is killed by a signal.
 pub(super) fn expect_room(path: &Path) -> Result<(), IndexError> {
+    find_room(path, Ground::here())
+}
+
+fn find_room(path: &Path, ground: Ground) -> Result<(), IndexError> {
     let there = std::fs::metadata(beside(path, "-shm")).map_or(0, |shm| shm.len());
-    let free = path.parent().map(space::free);
+    let free = path.parent().map(ground.free);
     match free {
         Some(Ok(Some(free))) if there < SHARED && free < ROOM => {
             let full = io::Error::from(io::ErrorKind::StorageFull);
@@ -331,6 +367,62 @@ mod tests {
             "file:///a%20b/x%3Fy%23z%25.db?immutable=1"
         );
         assert_eq!(immutable_uri(Path::new("x.db")), "file:x.db?immutable=1");
+    }
+
+    fn made() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index.db");
+        create_new(&path, Ground::here()).unwrap();
+        (dir, path)
+    }
+
+    fn create_new(path: &Path, ground: Ground) -> Result<(), OpenError> {
+        let registry = RegistryId::from_random([1; 16]);
+        create_on(path, registry, Epoch::new(1), 4096, ground)
+    }
+
+    /// A SQLite of before the fault in its WAL neither makes an index nor opens one.
+    #[test]
+    fn i32_an_old_sqlite_is_refused_before_anything_is_changed() {
+        let ground = |sqlite| Ground {
+            sqlite,
+            ..Ground::here()
+        };
+        let (dir, path) = made();
+        let other = dir.path().join("other.db");
+        for purpose in [Purpose::Change, Purpose::Read, Purpose::Immutable] {
+            let refused = connect(&path, purpose, ground(OLDEST - 1));
+            assert!(
+                matches!(refused, Err(OpenError::Library { .. })),
+                "{purpose:?}: {refused:?}"
+            );
+        }
+        let refused = create_new(&other, ground(OLDEST - 1));
+        assert!(
+            matches!(refused, Err(OpenError::Library { .. })),
+            "{refused:?}"
+        );
+        assert!(!other.exists());
+        drop(connect(&path, Purpose::Change, ground(OLDEST)).unwrap());
+        create_new(&other, ground(OLDEST)).unwrap();
+    }
+
+    /// F8: where there is no room for the memory that SQLite maps, an index is neither made nor opened: who
+    /// touched that memory would be killed. Where it has its room already, a full disk does not matter.
+    #[test]
+    fn f8_no_index_is_opened_without_room_for_its_shared_memory() {
+        let full = Ground {
+            free: |_| Ok(Some(ROOM - 1)),
+            ..Ground::here()
+        };
+        let is_told = |outcome: Result<(), OpenError>| {
+            matches!(outcome, Err(OpenError::Index(IndexError::NoSpace { .. })))
+        };
+        let (dir, path) = made();
+        assert!(is_told(connect(&path, Purpose::Read, full).map(drop)));
+        assert!(is_told(create_new(&dir.path().join("other.db"), full)));
+        let _open = connect(&path, Purpose::Change, Ground::here()).unwrap();
+        connect(&path, Purpose::Read, full).unwrap();
     }
 
     /// I32: a setting that did not take stops the start.

@@ -187,6 +187,8 @@ fn what_is_there_is_not_appended_again() {
     journal.append(&entries(1..=3)).unwrap();
     let refused = journal.append(&[entry(3)]).unwrap_err();
     assert!(matches!(refused, JournalError::Ahead { .. }), "{refused}");
+    let refused = journal.append(&[4, 4].map(entry)).unwrap_err();
+    assert!(matches!(refused, JournalError::Ahead { .. }), "{refused}");
     assert_eq!(read(dir.path(), 0), entries(1..=3));
 }
 
