@@ -245,6 +245,26 @@ mod tests {
         assert_eq!(wait(threads.run_blocking(|| 1)).unwrap(), Ok(1));
     }
 
+    /// I23: however much work there is, so many threads do it and no more; the rest waits, and is done.
+    #[test]
+    fn i23_work_without_end_takes_no_threads_without_end() {
+        static DONE: AtomicUsize = AtomicUsize::new(0);
+        let threads = Threads::new();
+        let gate = Arc::new(Mutex::new(()));
+        let closed = gate.lock();
+        for _ in 0..THREADS_MAX + 20 {
+            let gate = Arc::clone(&gate);
+            threads.spawn_blocking(Box::new(move || {
+                drop(gate.lock());
+                DONE.fetch_add(1, Ordering::SeqCst);
+            }));
+        }
+        assert_eq!(threads.pool.shared.state.lock().running, THREADS_MAX);
+        drop(closed);
+        drop(threads);
+        assert_eq!(DONE.load(Ordering::SeqCst), THREADS_MAX + 20);
+    }
+
     #[test]
     fn queued_work_ends_before_the_pool() {
         static DONE: AtomicUsize = AtomicUsize::new(0);

@@ -42,6 +42,39 @@ fn an_index_goes_through_a_layout_to_another_registry() {
     assert_eq!((again.sent, again.present), (0, 4));
 }
 
+/// I23: an index of indexes without end is not followed: the stack has an end.
+#[test]
+fn i23_indexes_of_indexes_end() {
+    let here = session();
+    let app = package("app");
+    let mut inner = image(&here, &app, 1, None);
+    let mut names = Vec::new();
+    for depth in 1..=33 {
+        let text = format!(
+            r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{{"mediaType":"{}","digest":"{}","size":{}}}]}}"#,
+            MediaType::OCI_INDEX,
+            inner.media_type(),
+            inner.digest(),
+            inner.size()
+        );
+        let name = (depth >= 32).then(|| format!("v{depth}"));
+        inner = publish(&here, &app, text, name.as_deref());
+        names.extend(name);
+    }
+    let copy = |name: &str| {
+        let (there, plain) = (session(), CopyOptions::default());
+        let to = place(&there, "app");
+        let (from, by) = (place(&here, "app"), by_tag(name));
+        wait(transfer().copy(&from, &by, &to, None, &plain)).unwrap()
+    };
+    assert_eq!(copy(&names[0]).unwrap().manifests, 33);
+    let refused = copy(&names[1]);
+    assert!(
+        matches!(refused, Err(TransferError::Unsupported { .. })),
+        "{refused:?}"
+    );
+}
+
 /// I22: what has rotted in the place that a copy goes to is sent again, also where all manifests are
 /// there, and is sound then.
 #[test]

@@ -109,7 +109,11 @@ impl DirectoryListing {
     /// [`ListingError`] when the bytes are too many, are no list of one tree, or are not the one
     /// form of the list.
     pub fn parse(bytes: &[u8]) -> Result<Self, ListingError> {
-        if guard!(563) && bytes.len() > LISTING_MAX {
+        Self::parse_within(bytes, LISTING_MAX)
+    }
+
+    fn parse_within(bytes: &[u8], limit: usize) -> Result<Self, ListingError> {
+        if guard!(563) && bytes.len() > limit {
             return Err(ListingError::TooLong { size: bytes.len() });
         }
         let wire: WireListing = serde_json::from_slice(bytes).map_err(ListingError::Json)?;
@@ -450,6 +454,19 @@ mod tests {
             refused(vec![file("a", "1"), odd]),
             ListingError::Size { .. }
         ));
+    }
+
+    /// I23: a list that is too long is not read at all.
+    #[test]
+    fn i23_a_list_without_end_is_not_read() {
+        let bytes = DirectoryListing::new(vec![directory("a")]).unwrap();
+        let bytes = bytes.to_bytes().unwrap();
+        DirectoryListing::parse_within(&bytes, bytes.len()).unwrap();
+        let refused = DirectoryListing::parse_within(&bytes, bytes.len() - 1);
+        assert!(
+            matches!(refused, Err(ListingError::TooLong { .. })),
+            "{refused:?}"
+        );
     }
 
     #[test]
