@@ -16,12 +16,12 @@ use artifact_proto::{
     metrics::Metrics,
     server::App,
 };
-use artifact_testkit::seams::TokioSpawn;
+use artifact_testkit::seams::{FakeClock, TokioSpawn};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
 use http::{Request, StatusCode};
 use http_body::Frame;
-use http_body_util::StreamBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -30,7 +30,7 @@ use tokio::{
 };
 use tower_service::Service as _;
 
-use crate::support::{Setup, server};
+use crate::support::{Setup, digest, noise, server};
 
 /// Longer than anything here may take, and shorter than for ever.
 const LONG: Duration = Duration::from_secs(30);
@@ -151,9 +151,15 @@ async fn f34_a_stop_is_not_held_up() {
 
 /// The application over a registry to which anybody may push.
 async fn app() -> (TempDir, Registry, App) {
+    app_at(FakeClock::new()).await
+}
+
+/// The same, at a clock.
+async fn app_at(clock: FakeClock) -> (TempDir, Registry, App) {
     let directory = tempfile::tempdir().unwrap();
     let registry = OpenOptions::new()
         .create_new()
+        .clock(Arc::new(clock))
         .spawn(Arc::new(TokioSpawn::current()))
         .open_async(directory.path().join("registry"))
         .await
@@ -168,6 +174,78 @@ async fn app() -> (TempDir, Registry, App) {
 }
 
 type Frames = Result<Frame<Bytes>, Infallible>;
+
+/// Sends a body that says it has so many bytes, and returns the answer.
+async fn send(
+    app: &App,
+    method: &str,
+    path: &str,
+    announced: usize,
+    body: &[u8],
+) -> http::Response<artifact_proto::body::Body> {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-length", announced)
+        .header("content-type", "application/vnd.oci.image.manifest.v1+json")
+        .body(Full::new(Bytes::copy_from_slice(body)))
+        .unwrap();
+    app.clone().call(request).await.unwrap()
+}
+
+/// I3: a body has the length that it announced, whatever transport brought it; else nothing is made of it, also
+/// where its digest is right.
+#[tokio::test]
+async fn i3_a_body_has_the_length_that_it_announced() {
+    let (_directory, _registry, app) = app().await;
+    let blob = noise(1, 3_000);
+    let config = digest(b"{}");
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"config":{{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{config}","size":2}},"layers":[]}}"#
+    );
+    let pushed = format!("/v2/app/blobs/uploads/?digest={config}");
+    assert_eq!(send(&app, "POST", &pushed, 2, b"{}").await.status(), 201);
+    let pushed = format!("/v2/app/blobs/uploads/?digest={}", digest(&blob));
+    for (method, path, body) in [
+        ("POST", &*pushed, &blob[..]),
+        ("PUT", "/v2/app/manifests/v1", manifest.as_bytes()),
+    ] {
+        for announced in [body.len() - 1, body.len() + 1] {
+            let refused = send(&app, method, path, announced, body).await;
+            assert_eq!(refused.status(), 400, "{method} {path} of {announced}");
+        }
+    }
+    let path = format!("/v2/app/blobs/{}", digest(&blob));
+    assert_eq!(send(&app, "GET", &path, 0, b"").await.status(), 404);
+    let taken = send(&app, "POST", &pushed, blob.len(), &blob).await;
+    assert_eq!(taken.status(), 201);
+    let path = "/v2/app/manifests/v1";
+    let taken = send(&app, "PUT", path, manifest.len(), manifest.as_bytes()).await;
+    assert_eq!(taken.status(), 201);
+}
+
+/// I8, I23: a small blob is read within the time for which its slot stays, or its answer breaks off: what came
+/// after that could be another's bytes.
+#[tokio::test]
+async fn i8_a_small_blob_is_read_in_its_time() {
+    let clock = FakeClock::new();
+    let (_directory, _registry, app) = app_at(clock.clone()).await;
+    let blob = noise(1, 900_000);
+    let path = format!("/v2/app/blobs/uploads/?digest={}", digest(&blob));
+    let pushed = send(&app, "POST", &path, blob.len(), &blob).await;
+    assert_eq!(pushed.status(), 201);
+    let path = format!("/v2/app/blobs/{}", digest(&blob));
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    for (waits, ends) in [(minutes(10), true), (minutes(11), false)] {
+        let mut body = send(&app, "GET", &path, 0, b"").await.into_body();
+        let first = body.frame().await.unwrap().unwrap();
+        let first = first.into_data().unwrap();
+        assert!(first.len() < blob.len(), "there is more to come");
+        clock.advance(waits);
+        let rest = body.collect().await;
+        assert_eq!(rest.is_ok(), ends, "after {waits:?}");
+    }
+}
 
 /// Asks with a body, and waits for the answer an hour of a clock that stands still while anybody works.
 async fn ask(

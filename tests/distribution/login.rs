@@ -143,6 +143,29 @@ async fn a_token_is_given_to_anybody_for_what_is_open() {
     token(&closed.client(), &[]).await.expect(401);
 }
 
+/// A15: what a token says is no more than its user may, whatever it was asked for.
+#[tokio::test]
+async fn a15_a_token_says_no_more_than_its_user_may() {
+    let server = world(AnonymousAccess::None).await;
+    let asked = [
+        "repository:team/app:pull,push,delete",
+        "repository:secret/app:pull",
+    ];
+    for (user, said) in [
+        ("nobody", &[][..]),
+        ("reader", &["repository:team/app:pull"]),
+        ("creator", &["repository:team/app:pull,push"]),
+        ("writer", &["repository:team/app:pull,push,delete"]),
+    ] {
+        let reply = token(&server.user(user), &asked).await.expect(200);
+        let given = reply.json()["token"].as_str().unwrap().to_owned();
+        let (payload, _) = given.split_once('.').unwrap();
+        let payload = base64::prelude::BASE64_URL_SAFE_NO_PAD.decode(payload);
+        let payload: serde_json::Value = serde_json::from_slice(&payload.unwrap()).unwrap();
+        assert_eq!(payload["s"], serde_json::json!(said), "{user}");
+    }
+}
+
 /// A token does what its scopes say, though its bearer could do more; it says which is missing.
 #[tokio::test]
 async fn a15_a_token_does_no_more_than_its_scopes() {
