@@ -145,6 +145,14 @@ async fn a_store_is_not_opened_where_none_was_made() {
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains("blobs/ff"), "{source}");
     artifact_store::FsBlobStore::create_layout(&place.vfs, place.root()).unwrap();
+    place.open();
+}
+
+/// BS-10: a store that is opened to be read takes nothing, and deletes nothing.
+#[tokio::test]
+async fn bs10_a_read_only_store_changes_nothing() {
+    let place = Place::new();
+    let key = put(&place.open(), &random(LARGE)).await;
     let mut options = place.options();
     options.read_only = true;
     let store = artifact_store::FsBlobStore::open(options).unwrap();
@@ -153,8 +161,32 @@ async fn a_store_is_not_opened_where_none_was_made() {
         matches!(begun, Err(StoreError::ReadOnly { .. })),
         "{begun:?}"
     );
-    let deleted = store.delete(&"blobs/x".parse().unwrap()).await;
-    assert!(matches!(deleted, Err(StoreError::ReadOnly { .. })));
+    let deleted = store.delete(&key).await;
+    assert!(
+        matches!(deleted, Err(StoreError::ReadOnly { .. })),
+        "{deleted:?}"
+    );
+    assert_eq!(place.files().len(), 1);
+}
+
+/// F4, BS-4: an upload of which less is there than was suspended is not gone on with: the rest would be zeros.
+#[tokio::test]
+async fn f4_an_upload_that_lost_bytes_does_not_go_on() {
+    let place = Place::new();
+    let store = place.open();
+    let mut writer = store.begin(&ID, UploadHint::default()).await.unwrap();
+    writer.write(random(100_000)).await.unwrap();
+    let at = writer.suspend().await.unwrap();
+    let path = place
+        .root()
+        .join("staging")
+        .join(&place.names("staging")[0]);
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_len(99_999).unwrap();
+    let resumed = store.resume(&ID, at.clone()).await.unwrap();
+    assert!(resumed.is_none(), "{resumed:?}");
+    file.set_len(100_000).unwrap();
+    assert!(store.resume(&ID, at).await.unwrap().is_some());
 }
 
 #[tokio::test]
