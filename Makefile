@@ -11,8 +11,9 @@
 #   make lint     format, clippy, documentation, licences and sources of the dependencies
 #   make docs     the API documentation, in target/doc
 #
-# Each does its own set-up. Cargo is always asked for the whole workspace: a single package has
-# other features of its dependencies turned on, and they would be built once more.
+# Each does its own set-up. Cargo is asked for the whole workspace: a single package has other features of
+# its dependencies turned on, and they would be built once more. The simulation alone has a profile of its
+# own, with optimization, and needs few of them.
 
 .PHONY: help demo test crash fuzz simulate soak bench lint docs prove
 
@@ -44,7 +45,8 @@ SEEDS ?= 10000..20000
 
 simulate:
 	scripts/install-packages
-	$(if $(SEED),SEED=$(SEED),SEEDS=$(SEEDS)) cargo test --workspace --test simulate -- --nocapture the_rules
+	$(if $(SEED),SEED=$(SEED),SEEDS=$(SEEDS)) cargo test --profile simulate -p artifact-testkit --test simulate -- \
+		--nocapture the_rules
 
 EVENTS ?= 100000
 

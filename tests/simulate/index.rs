@@ -219,15 +219,17 @@ impl SimIndex {
     fn fault(&self) -> Fault {
         let faults = self.rows.state.lock().faults;
         let chance = &self.rows.chance;
-        if chance.one_in(faults.refuse) {
-            Fault::Refuse
+        let (fault, name) = if chance.one_in(faults.refuse) {
+            (Fault::Refuse, "refusals of the index")
         } else if chance.one_in(faults.lose) {
-            Fault::Lose
+            (Fault::Lose, "answers of the index that were lost")
         } else if chance.one_in(faults.sync) {
-            Fault::Sync
+            (Fault::Sync, "failed syncs of the index")
         } else {
-            Fault::None
-        }
+            return Fault::None;
+        };
+        self.rows.oracle.count(name);
+        fault
     }
 
     /// Makes a change set, and keeps the journal as the contract of that says.

@@ -12,21 +12,17 @@ mod index;
 mod kept;
 mod machine;
 mod oracle;
+mod range;
+mod tally;
 mod trace;
 mod world;
 
 use std::{
-    collections::BTreeMap,
     env,
-    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-    thread,
 };
 
+use tally::Tally;
 use trace::Trace;
 use world::Outcome;
 
@@ -46,7 +42,7 @@ fn outcome(seed: u64, trace: &Trace) -> Outcome {
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
         Outcome {
             broken: Some(text.unwrap_or_else(|| String::from("a panic without words"))),
-            counts: BTreeMap::new(),
+            tally: Tally::default(),
         }
     })
 }
@@ -92,37 +88,6 @@ fn report(seed: u64, broken: &str) -> String {
     )
 }
 
-/// Runs seeds on all cores, and returns the reports of those that break a rule, at most three.
-fn run_all(seeds: Range<u64>) -> (Vec<String>, BTreeMap<&'static str, u64>) {
-    let next = AtomicU64::new(seeds.start);
-    let broken = Mutex::new(Vec::new());
-    let totals = Mutex::new(BTreeMap::new());
-    let workers = thread::available_parallelism().map_or(2, usize::from);
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end || broken.lock().unwrap().len() >= 3 {
-                        return;
-                    }
-                    let outcome = outcome(seed, &Trace::default());
-                    for (what, count) in outcome.counts {
-                        *totals.lock().unwrap().entry(what).or_default() += count;
-                    }
-                    if let Some(what) = outcome.broken {
-                        broken.lock().unwrap().push((seed, what));
-                    }
-                }
-            });
-        }
-    });
-    let mut broken = broken.into_inner().unwrap();
-    broken.sort();
-    let reports = broken.iter().map(|(seed, what)| report(*seed, what));
-    (reports.collect(), totals.into_inner().unwrap())
-}
-
 fn number(text: &str) -> u64 {
     text.trim()
         .parse()
@@ -137,7 +102,7 @@ fn the_rules_hold_in_every_world() {
         let trace = Trace::listening();
         let outcome = outcome(seed, &trace);
         println!("{}", readable(seed, &trace.last(usize::MAX)).join("\n"));
-        println!("seed {seed}: {:?}", outcome.counts);
+        println!("seed {seed}:\n{}", outcome.tally);
         assert!(
             outcome.broken.is_none(),
             "{}",
@@ -154,9 +119,9 @@ fn the_rules_hold_in_every_world() {
         }
         Err(_) => 0..SEEDS,
     };
-    let count = seeds.end - seeds.start;
-    let (reports, totals) = run_all(seeds);
-    println!("{count} worlds: {totals:?}");
+    let broken = range::run(seeds);
+    let reports = broken.iter().map(|(seed, what)| report(*seed, what));
+    let reports: Vec<_> = reports.collect();
     assert!(reports.is_empty(), "{}", reports.join("\n"));
 }
 

@@ -2,7 +2,7 @@
 //! from one seed.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use crate::{
     client::{AUDITOR, Client, Memory},
     machine::{Machine, ROOT},
+    tally::Tally,
     trace::Trace,
 };
 
@@ -32,16 +33,19 @@ pub(crate) struct Outcome {
     /// The rule that was broken, in words.
     pub(crate) broken: Option<String>,
     /// How often what happened.
-    pub(crate) counts: BTreeMap<&'static str, u64>,
+    pub(crate) tally: Tally,
 }
 
 /// Runs the world of a seed.
 pub(crate) fn run(seed: u64, trace: &Trace) -> Outcome {
     let mut world = World::new(seed, trace.clone());
     world.live();
+    let mut tally = world.machine.oracle.tally();
+    tally.add(&world.machine.disk.lock().tally);
+    tally.happened("steps", world.steps);
     Outcome {
         broken: world.machine.oracle.broken(),
-        counts: world.machine.oracle.counts(),
+        tally,
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     names::{Inode, Names, Survival},
     node::Node,
 };
-use crate::{chance::Chance, trace::Trace};
+use crate::{chance::Chance, tally::Tally, trace::Trace};
 
 #[derive(Debug)]
 struct Opening {
@@ -31,6 +31,8 @@ struct Opening {
 pub(crate) struct Disk {
     pub(crate) faults: Faults,
     pub(crate) trace: Trace,
+    /// What it has done to its processes.
+    pub(crate) tally: Tally,
     chance: Chance,
     names: Names,
     nodes: BTreeMap<Inode, Node>,
@@ -53,6 +55,7 @@ impl Disk {
         Self {
             faults: Faults::default(),
             trace,
+            tally: Tally::default(),
             chance: Chance::new(seed, 1),
             names: Names::new(root),
             nodes: BTreeMap::new(),
@@ -115,6 +118,7 @@ impl Disk {
     pub(crate) fn draw_sync(&mut self, process: u64, path: &Path) -> bool {
         let fails = self.chance.one_in(self.faults.sync);
         if fails {
+            self.tally.happened("failed syncs", 1);
             self.shaken
                 .entry(process)
                 .or_insert_with(|| path.to_owned());
@@ -164,6 +168,7 @@ impl Disk {
             if *calls == 0 {
                 self.doomed = None;
                 self.died = Some(process);
+                self.tally.happened("deaths in a call", 1);
                 self.trace
                     .tell(|| format!("process {process} dies at {operation} {}", path.display()));
             }
@@ -177,6 +182,7 @@ impl Disk {
             }
         }
         if self.chance.one_in(times) {
+            self.tally.happened("failed calls", 1);
             self.trace
                 .tell(|| format!("process {process}: {operation} {} fails", path.display()));
             return Err(io::Error::from_raw_os_error(5));
@@ -331,6 +337,8 @@ impl Disk {
         });
         let full = room.is_some_and(|room| room < data.len());
         let part = self.chance.index(data.len() + 1);
+        self.tally
+            .happened("failed writes", u64::from(full || fails));
         let node = self.changed(opening)?;
         if full || fails {
             let part = part.min(room.unwrap_or(part));

@@ -48,6 +48,36 @@ pub(crate) enum Ask {
     Setup,
 }
 
+impl Ask {
+    /// Returns what it is called where such are counted.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Push(..) => "push",
+            Self::Finish(..) => "finish an upload",
+            Self::Lie(..) => "lie",
+            Self::Mount(..) => "mount",
+            Self::Stat(..) => "stat",
+            Self::Read(None, ..) => "read",
+            Self::Read(Some(_), ..) => "read as of",
+            Self::PutManifest(..) => "put a manifest",
+            Self::PutTag(..) => "move a tag",
+            Self::DeleteTag(..) => "delete a tag",
+            Self::DeleteManifest(..) => "delete a manifest",
+            Self::DeleteBlob(..) => "delete a blob",
+            Self::Bring { at: Some(_), .. } => "undelete",
+            Self::Bring { .. } => "copy",
+            Self::Tag(..) | Self::Manifest(..) => "look up",
+            Self::Tags(..) | Self::Referrers(..) => "list",
+            Self::Collect => "collect",
+            Self::Scrub => "scrub",
+            Self::SetMode => "set the mode",
+            Self::Upload => "work on an upload",
+            Self::Trespass => "trespass",
+            Self::Setup => "set up",
+        }
+    }
+}
+
 /// What was asked, when, and what came of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {

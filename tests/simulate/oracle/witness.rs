@@ -20,7 +20,7 @@ use super::{
     model::Model,
     on_answer, on_commit, on_refusal,
 };
-use crate::{goods::Goods, trace::Trace};
+use crate::{goods::Goods, tally::Tally, trace::Trace};
 
 /// How long a blob that was acknowledged is kept at least, in milliseconds (24 h).
 const LEASE: u64 = 24 * 60 * 60 * 1000;
@@ -49,7 +49,7 @@ struct State {
     /// The revisions that were acknowledged since the last power cut.
     acknowledged: Vec<Revision>,
     broken: Option<String>,
-    counts: BTreeMap<&'static str, u64>,
+    tally: Tally,
 }
 
 impl Oracle {
@@ -111,12 +111,13 @@ impl Oracle {
         self.state.lock().commits.clone()
     }
 
-    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
-        self.state.lock().counts.clone()
+    pub(crate) fn tally(&self) -> Tally {
+        self.state.lock().tally.clone()
     }
 
+    /// Counts what happens.
     pub(crate) fn count(&self, what: &'static str) {
-        *self.state.lock().counts.entry(what).or_default() += 1;
+        self.state.lock().tally.happened(what, 1);
     }
 
     /// Takes note of what is asked in a request.
@@ -124,6 +125,7 @@ impl Oracle {
         self.trace.tell(|| format!("{request} asks {ask:?}"));
         let mut state = self.state.lock();
         let begun = state.model.head;
+        state.tally.asked(ask.name());
         let asked = Asked {
             ask,
             begun,
@@ -148,6 +150,7 @@ impl Oracle {
         let verdict = self.judge_commit(&mut state, committed, rows, boot);
         self.check(&mut state, verdict);
         state.commits.push(committed.clone());
+        state.tally.happened("revisions", 1);
     }
 
     fn judge_commit(
@@ -273,7 +276,7 @@ impl Oracle {
             Err(_) if asked.answered => "refusals",
             Err(_) => "failures",
         };
-        *state.counts.entry(name).or_default() += 1;
+        state.tally.happened(name, 1);
         state.asked.insert(request.to_owned(), asked);
         self.check(&mut state, verdict);
     }
