@@ -90,6 +90,12 @@ impl Rows {
 
     /// Leaves what a power cut leaves: every change set, and the first of the bookkeeping since.
     pub(crate) fn cut_power(&self) {
+        self.lose_notes();
+        // It was made before the power was cut, if at all, and is judged by the clock of then.
+        self.recover();
+    }
+
+    fn lose_notes(&self) {
         let mut state = self.state.lock();
         let notes = std::mem::take(&mut state.notes);
         let Some(synced) = state.synced.take() else {

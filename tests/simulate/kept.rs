@@ -13,4 +13,8 @@ pub(crate) const KEPT: &[(u64, &str)] = &[
         2449,
         "a fault that was told late, when no part of the machine failed any more, was taken for a failure",
     ),
+    (
+        62_765,
+        "a change set that was made before a power cut, if at all, was judged by the clock of after it",
+    ),
 ];
