@@ -24,8 +24,9 @@
 //! ```
 //!
 //! All calls exist twice: as `async` on a [`Session`], and waiting on the caller's thread on a
-//! [`blocking::Session`]. The library installs nothing global, prints nothing, and starts no thread
-//! before its first need.
+//! [`blocking::Session`]. The library installs nothing global and prints nothing. Where the caller has no
+//! runtime, work runs on threads that are started for it, end when they had none for ten seconds, and are
+//! gone with the last handle.
 #![forbid(unsafe_code)]
 
 pub mod blocking;

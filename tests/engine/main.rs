@@ -7,6 +7,7 @@
 mod disk;
 mod hooked;
 mod interrupted;
+mod manners;
 mod meanwhile;
 mod memory;
 mod pipeline;
