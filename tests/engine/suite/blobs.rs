@@ -1,10 +1,16 @@
 //! Blobs: in, out, resumed, mounted, deleted.
 
-use std::io::Write as _;
+use std::{io::Write as _, sync::Arc};
 
 use artifact::{Algorithm, AsOf, BlobRange, ErrorKind, Hasher, UploadOptions};
 
-use crate::support::{assert_kind, bytes, digest, package, push, read};
+use futures::FutureExt as _;
+use parking_lot::Mutex;
+
+use crate::{
+    hooked::Hooked,
+    support::{World, assert_kind, bytes, digest, package, push, read},
+};
 
 #[test]
 fn blobs_of_every_size_come_back_as_they_were() {
@@ -192,6 +198,33 @@ fn a_newer_request_ends_an_older_one() {
         newer.finish(None).unwrap().digest,
         digest(&bytes(1, 400_000))
     );
+}
+
+/// A5: bytes that another package has take the same way through the store as new ones, so that the time which
+/// a push takes does not tell that they are there.
+#[test]
+fn a5_bytes_that_are_elsewhere_take_the_same_way() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&calls);
+    let world = World::in_memory(|parts| {
+        let inner = Arc::clone(&parts.store);
+        parts.store = Hooked::new(inner, move |call| {
+            noted.lock().push(call);
+            std::future::ready(()).boxed()
+        });
+    });
+    let session = world.embedder();
+    let way = |name: &str, data: &[u8]| {
+        calls.lock().clear();
+        push(&session, &package(name), data).unwrap();
+        calls.lock().clone()
+    };
+    for length in [100, 60_000, 3_000_000] {
+        let data = bytes(length as u64, length);
+        let new = way("app", &data);
+        assert_eq!(new.contains(&"begin"), length > 4_096, "{new:?}");
+        assert_eq!(way("elsewhere", &data), new, "{length} bytes");
+    }
 }
 
 /// A3, A5: a mount needs the right to read the source, and its refusal looks like absence.
