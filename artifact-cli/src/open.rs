@@ -69,6 +69,16 @@ pub(crate) async fn open_to_read(context: &Context) -> Result<Opened, Failure> {
     Ok(opened(context, registry?, path))
 }
 
+/// Opens the registry for a command that is to change nothing, not even what any open tidies.
+pub(crate) async fn open_read_only(
+    context: &Context,
+    own: Option<PathBuf>,
+) -> Result<Opened, Failure> {
+    let path = find::registry(context.directory(own))?;
+    let registry = OpenOptions::new().read_only().open_async(&path).await?;
+    Ok(opened(context, registry, path))
+}
+
 fn opened(context: &Context, registry: Registry, path: PathBuf) -> Opened {
     for note in registry.home().notes() {
         // What the machine lacks is said where the directory is looked at: init, serve and doctor.

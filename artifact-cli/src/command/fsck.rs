@@ -13,7 +13,7 @@ use crate::{
     failure::{At as _, Failure},
     find,
     names::plural,
-    open::{Opened, open},
+    open::{Opened, open, open_read_only},
     output::{Report, table},
     progress::Progress,
     size::bytes,
@@ -187,7 +187,11 @@ pub(crate) async fn run(context: &Context, args: FsckArgs) -> Result<(), Failure
     } else {
         None
     };
-    let opened = open(context, args.dir).await?;
+    let opened = if args.dry_run {
+        open_read_only(context, args.dir).await?
+    } else {
+        open(context, args.dir).await?
+    };
     let mut options = ScrubOptions::default();
     options.all = args.all;
     options.dry_run = args.dry_run;

@@ -25,6 +25,19 @@ fn large(bench: &Bench) -> PathBuf {
     blobs.join(found.expect("there is one").0)
 }
 
+/// Has the large blob rot.
+fn rot(bench: &Bench) {
+    let path = large(bench);
+    let mut permissions = fs::metadata(&path).unwrap().permissions();
+    #[expect(
+        clippy::permissions_set_readonly_false,
+        reason = "the file goes with the test"
+    )]
+    permissions.set_readonly(false);
+    fs::set_permissions(&path, permissions).unwrap();
+    fs::write(&path, vec![9; tree::large().len()]).unwrap();
+}
+
 /// I22: a segment whose header has rotten is told of by name, and all else is checked and freed; what is whole in it
 /// is served.
 #[test]
@@ -56,6 +69,47 @@ fn i22_a_rotten_segment_hides_no_other() {
     bench.holds_the_tree("team/build:2");
     // The header says nothing that is not known, and was written anew.
     bench.ok(["fsck", "--all"]);
+}
+
+/// A dry run finds all that a run does, and leaves each byte as it was: rot, a segment without its header, a
+/// damaged journal, what nobody knows of.
+#[test]
+fn a_dry_run_changes_nothing() {
+    let bench = Bench::stocked();
+    rot(&bench);
+    let segments = bench.path("registry/segments");
+    let segment = segments.join(&tree::names(&segments)[0]);
+    let journal = bench.path("registry/journal/0000000001.journal");
+    for (path, at) in [(&segment, 0), (&journal, 90)] {
+        let mut bytes = fs::read(path).unwrap();
+        bytes[at] ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
+    fs::write(
+        bench.path("registry/blobs/ff").join("f".repeat(32)),
+        "stray",
+    )
+    .unwrap();
+    // But for what SQLite makes beside an index while it is open.
+    let files = || {
+        let mut files = tree::contents(&bench.path("registry"));
+        files.retain(|path, _| !["index.db-wal", "index.db-shm"].contains(&path.as_str()));
+        files
+    };
+    let before = files();
+    let run = bench.run(["fsck", "--all", "--dry-run", "--json"]);
+    let found = run.document();
+    assert_eq!(run.code, 6, "{found}");
+    let count = |name: &str| found[name].as_array().unwrap().len();
+    assert_eq!((count("corrupt"), count("unreadable")), (1, 1), "{found}");
+    assert!(count("journal") > 0 && found["leaked"] == 1, "{found}");
+    let after = files();
+    let names: Vec<_> = before.keys().chain(after.keys()).collect();
+    let changed: Vec<_> = names
+        .iter()
+        .filter(|name| before.get(**name) != after.get(**name))
+        .collect();
+    assert!(changed.is_empty(), "{changed:?}");
 }
 
 /// What is damaged in the journal, the doctor finds, and fsck writes anew from the index.
@@ -105,15 +159,7 @@ fn what_is_whole_is_said_to_be() {
 #[test]
 fn i9_rot_is_found_and_mended() {
     let bench = Bench::stocked();
-    let path = large(&bench);
-    let mut permissions = fs::metadata(&path).unwrap().permissions();
-    #[expect(
-        clippy::permissions_set_readonly_false,
-        reason = "the file goes with the test"
-    )]
-    permissions.set_readonly(false);
-    fs::set_permissions(&path, permissions).unwrap();
-    fs::write(&path, vec![9; tree::large().len()]).unwrap();
+    rot(&bench);
     let run = bench.run(["fsck", "--all"]);
     assert_eq!(run.code, 6, "{run:#?}");
     assert!(

@@ -28,7 +28,8 @@ use crate::{
 pub struct ScrubOptions {
     /// Hash also what was hashed within the scrub interval and has not changed since.
     pub all: bool,
-    /// Only look; free and mark nothing.
+    /// Free nothing. What was hashed is recorded, as by any read; a registry that was opened to be
+    /// read records nothing either.
     pub dry_run: bool,
 }
 

@@ -10,7 +10,7 @@ use crate::{
     contract::{
         blob_store::{BlobReader, ByteRange, Stamp},
         change::Bookkeeping,
-        record::BlobRecord,
+        record::{BlobRecord, KeyOwner},
         store_error::StoreError,
     },
     error::{Error, What},
@@ -91,8 +91,12 @@ impl Inner {
         let note = Bookkeeping::Quarantine(digest, key.clone());
         match self.index().note(note).await {
             Ok(noted) if noted.rows == 0 => Error::not_found(What::Blob, digest),
+            Ok(_) => Error::Corrupt { digest },
             // Where it cannot be recorded, the next reader finds out again.
-            _ => Error::Corrupt { digest },
+            Err(_) => match self.index().key_owner(key).await {
+                Ok(Some(KeyOwner::Blob(_))) | Err(_) => Error::Corrupt { digest },
+                Ok(_) => Error::not_found(What::Blob, digest),
+            },
         }
     }
 
