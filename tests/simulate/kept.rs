@@ -6,6 +6,11 @@
 /// A seed, and what it found.
 pub(crate) const KEPT: &[(u64, &str)] = &[
     (
+        411_122,
+        "the slot that an upload was suspended in was punched when it was committed elsewhere, and a power cut took \
+         away the record of its new key: it went on from zeros",
+    ),
+    (
         925,
         "what an upload held in the index was given up before the store had it, so who hung up lost it",
     ),

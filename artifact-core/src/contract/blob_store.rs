@@ -74,7 +74,8 @@ pub trait BlobStore: fmt::Debug + Send + Sync + 'static {
     /// Goes on with an upload that was suspended, also by another process. `None` when it is gone.
     ///
     /// The writer's key may differ from the suspended one: the caller records it, and trashes the
-    /// old one.
+    /// old one. Until that is deleted its bytes stay as they were, whatever becomes of the writer: a
+    /// crash may take the record of the new key away, and the upload goes on from the old one.
     ///
     /// # Errors
     /// As `begin`, and [`StoreError::Held`] while another writer holds the upload.

@@ -104,6 +104,7 @@ macro_rules! __blob_store_cases {
             bs_8_an_upload_goes_on_many_times
             bs_8_what_came_after_is_dropped
             bs_8_what_is_gone_is_none
+            bs_8_what_was_left_stays_until_it_is_deleted
             bs_8_fewer_bytes_than_said_are_none
             bs_8_a_resumed_upload_reads_back
             bs_9_a_live_writer_holds_its_upload

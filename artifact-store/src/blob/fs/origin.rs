@@ -6,7 +6,7 @@
 use super::{
     live::{Grip, Presence},
     place::Slot,
-    slot_bytes::{bury, copy},
+    slot_bytes::copy,
     table::row_range,
 };
 use crate::{
@@ -54,15 +54,6 @@ impl Origin {
     /// Returns what the writer has: when it is dropped, the upload is given up.
     pub(super) fn grip(&self) -> Grip {
         self.presence.grip()
-    }
-
-    /// Ends the upload there, too: it was committed or aborted where it went on.
-    pub(super) fn end(&self) {
-        // Whoever has the blocks deletes them; and what stays is listed as staged.
-        let blocks = self.slot.range();
-        if let Ok(true) = guard!(109, self.file.try_lock_range(blocks, Hold::Exclusive)) {
-            let _listed = bury(&*self.file, &self.slot);
-        }
     }
 }
 

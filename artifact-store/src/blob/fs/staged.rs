@@ -36,7 +36,8 @@ pub(super) struct Staged {
     file: Box<dyn VfsFile>,
     /// The slot that the upload outgrew.
     slot: Option<Arc<SlotLock>>,
-    /// The slot that the upload was suspended in.
+    /// The slot that the upload was suspended in. It stays until its key is deleted: a power cut may take the
+    /// record away that tells of this file, and the one before tells of the slot.
     origin: Option<Origin>,
     presence: Option<Presence>,
 }
@@ -207,21 +208,11 @@ impl Staged {
         let directory = shared.layout.shard(&self.name);
         shared.synced(guard!(4, shared.vfs.sync_directory(&directory)))?;
         guard!(166, shared.check_sound())?;
-        if let Some(origin) = &self.origin {
-            origin.end();
-        }
         self.file.metadata().map(stamp).map_err(failed)
     }
 
     /// Ends the upload, and takes away what it left.
     pub(super) fn abort(&self) -> Result<(), StoreError> {
-        if let Some(origin) = &self.origin {
-            origin.end();
-        }
-        self.remove()
-    }
-
-    fn remove(&self) -> Result<(), StoreError> {
         self.keep();
         let path = self.shared.layout.staged(&self.name);
         self.shared.vfs.unlink(&path).map(drop).map_err(failed)
@@ -232,7 +223,7 @@ impl Drop for Staged {
     fn drop(&mut self) {
         if *self.discard.get_mut() {
             // What cannot be taken away is listed as staged.
-            let _listed = self.remove();
+            let _listed = self.abort();
         }
     }
 }

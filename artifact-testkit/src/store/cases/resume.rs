@@ -106,22 +106,55 @@ pub async fn bs_8_what_is_gone_is_none(kit: &mut StoreKit) {
         let writer = resume(kit, &id, &at).await;
         let key = writer.key().clone();
         commit(writer, &bytes).await;
+        clear_old(kit, &at, &key).await;
         check_gone(kit, &id, &at).await;
         kit.check_visible(&key, &bytes).await;
 
         let (id, mut writer) = kit.begin(size).await;
         write_all(&mut *writer, &bytes).await;
         let at = writer.suspend().await.expect("an upload is suspended");
-        resume(kit, &id, &at)
-            .await
-            .abort()
-            .await
-            .expect("an upload is aborted");
+        let writer = resume(kit, &id, &at).await;
+        let key = writer.key().clone();
+        writer.abort().await.expect("an upload is aborted");
+        clear_old(kit, &at, &key).await;
         check_gone(kit, &id, &at).await;
     }
     let key = "no/such-key".parse().expect("a key");
     let never = Suspended::new(key, 0, bytes::Bytes::new());
     check_gone(kit, &kit.upload_id(), &never).await;
+}
+
+/// BS-8: where an upload goes on under another key, what was suspended stays as it was until that key is deleted,
+/// also after the upload has ended: a crash may take away the record of the new key, and leave that of the old.
+pub async fn bs_8_what_was_left_stays_until_it_is_deleted(kit: &mut StoreKit) {
+    for (size, more) in [(100, 10), (64 << 10, 1), (64 << 10, 2 << 20)] {
+        for commits in [true, false] {
+            let bytes = kit.bytes(size + more);
+            let (id, mut writer) = kit.begin(size).await;
+            write_all(&mut *writer, &bytes.slice(..size)).await;
+            let at = writer.suspend().await.expect("an upload is suspended");
+            let mut writer = resume(kit, &id, &at).await;
+            let key = writer.key().clone();
+            write_all(&mut *writer, &bytes.slice(size..)).await;
+            if commits {
+                commit(writer, &bytes).await;
+            } else {
+                writer.abort().await.expect("an upload is aborted");
+            }
+            if at.key == key {
+                check_gone(kit, &id, &at).await;
+                continue;
+            }
+            let mut writer = resume(kit, &id, &at).await;
+            let again = writer.key().clone();
+            let back = writer.read_back().await.expect("what was suspended");
+            let back = collect(back).await.expect("a read that ends well");
+            assert!(back == bytes.slice(..size), "other bytes were left");
+            writer.abort().await.expect("an upload is aborted");
+            clear_old(kit, &at, &again).await;
+            check_gone(kit, &id, &at).await;
+        }
+    }
 }
 
 async fn check_gone(kit: &StoreKit, id: &UploadId, at: &Suspended) {
