@@ -190,8 +190,18 @@ fn a_newer_request_ends_an_older_one() {
     let id = upload.suspend().unwrap().id;
     let mut older = session.resume_upload(&app, &id, None).unwrap();
     older.write_bytes(bytes(2, 1_000).into()).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(50));
-    let newer = session.resume_upload(&app, &id, Some(400_000)).unwrap();
+    // What is being written in this moment is written to its end first.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let newer = loop {
+        match session.resume_upload(&app, &id, Some(400_000)) {
+            Ok(newer) => break newer,
+            Err(error) if error.kind() == ErrorKind::Range => {
+                assert!(std::time::Instant::now() < deadline, "the older goes on");
+                std::thread::yield_now();
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
     let late = older.write_bytes(bytes(2, 1_000).into());
     assert_kind(late, ErrorKind::Range);
     assert_eq!(
