@@ -62,6 +62,16 @@ impl Drop for Scratch {
 mod tests {
     use super::*;
 
+    /// I16: as long as somebody is at work there, it is no killed pull's: who would remove it finds it locked.
+    #[test]
+    fn i16_it_is_held_as_long_as_it_is_used() {
+        let root = tempfile::tempdir().unwrap();
+        let scratch = Scratch::beside(&root.path().join("x")).unwrap();
+        let other = File::open(scratch.path()).unwrap();
+        let taken = FileLock::try_lock(other, Hold::Exclusive).unwrap();
+        assert!(taken.is_none());
+    }
+
     #[test]
     fn it_goes_with_all_that_is_in_it() {
         let root = tempfile::tempdir().unwrap();

@@ -424,6 +424,19 @@ mod tests {
         Ok(wait(blob.chunks.try_collect::<Vec<_>>()).unwrap()?.concat())
     }
 
+    /// I16: while the list is changed, nobody else changes it: one of two changes would be lost.
+    #[test]
+    fn i16_the_list_is_changed_by_one_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let opened = OciLayout::open_or_create(spawn(), directory.path());
+        let layout = wait(opened).unwrap().unwrap();
+        let marker = directory.path().join(MARKER);
+        let look = move || FileLock::try_lock(File::open(&marker).unwrap(), Hold::Exclusive);
+        assert!(look().unwrap().is_some(), "nobody changes it yet");
+        let edited = layout.edit(move |_| Ok(look().unwrap().is_none()));
+        assert!(wait(edited).unwrap().unwrap(), "another could have");
+    }
+
     fn manifest(note: &str) -> Manifest {
         let text = format!(
             r#"{{"schemaVersion":2,"config":{{"mediaType":"{}","digest":"{}","size":2}},"annotations":{{"note":"{note}"}}}}"#,

@@ -18,7 +18,7 @@ use artifact_store::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::kit::{ID, LARGE, Place, begin, commit, get, list, put, random};
+use crate::kit::{ID, LARGE, Place, assert_held, begin, commit, get, list, put, random};
 
 /// Waits on a thread that does what blocks.
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -362,6 +362,27 @@ async fn f24_a_list_tidies_nothing_that_is_written() {
     writer.write(bytes.slice(600_000..)).await.unwrap();
     commit(writer, &bytes).await.unwrap();
     assert!(get(&two, &key).await.is_some_and(|read| read == bytes));
+}
+
+/// F24: a slot that an upload goes on from is not deleted while its bytes are copied.
+#[tokio::test(flavor = "multi_thread")]
+async fn f24_a_slot_is_not_deleted_while_it_is_copied() {
+    let place = Place::new();
+    let (store, other) = (place.open(), place.open());
+    let bytes = random(900_000);
+    let mut writer = begin(&store, 900_000).await;
+    writer.write(bytes.slice(..500_000)).await.unwrap();
+    let at = writer.suspend().await.unwrap();
+    let (key, told) = (at.key.clone(), Arc::new(Mutex::new(None)));
+    let deleted = Arc::clone(&told);
+    let copies = |operation: &str, path: &Path| operation == "create" && is_in(path, "staging");
+    once(&place, copies, move |_| {
+        *deleted.lock() = Some(block_on(other.delete(&key)));
+    });
+    let mut writer = store.resume(&ID, at).await.unwrap().unwrap();
+    assert_held(told.lock().take().expect("it was copied"));
+    writer.write(bytes.slice(500_000..)).await.unwrap();
+    commit(writer, &bytes).await.unwrap();
 }
 
 /// F24: a slot that somebody reads stays when the upload ends that went on from it.
