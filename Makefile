@@ -4,6 +4,7 @@
 #   make test     all tests, the documentation's examples and the real clients among them
 #   make fuzz     noise for each parser of outside bytes, 20 s each; SECONDS_EACH=600 for longer
 #   make prove    leaves out each sync, lock and check in turn: which test notices? GUARD=17, GUARD=100..149
+#   make mutants  changes the engine's code one place at a time: which change does no test notice? Takes hours
 #   make bench    the measurements, into benches/RESULTS.md; QUICK=1 makes them small
 #   make crash    kills, failing disks and power cuts at every call of the real program, and how many
 #   make simulate simulated worlds: SEEDS=a..b runs those seeds, SEED=n one, and tells all that happens
@@ -15,7 +16,7 @@
 # its dependencies turned on, and they would be built once more. The simulation alone has a profile of its
 # own, with optimization, and needs few of them.
 
-.PHONY: help demo test crash fuzz simulate soak bench lint docs prove
+.PHONY: help demo test crash fuzz simulate soak bench lint docs prove mutants
 
 # Tests and benchmarks are held to what is wrong, and not to what is only pedantic: helpers of a test
 # may unwrap, index and be as visible as they like.
@@ -61,6 +62,10 @@ fuzz:
 prove:
 	scripts/install-packages
 	scripts/prove $(GUARD)
+
+mutants:
+	scripts/install-packages
+	scripts/mutants $(FILE)
 
 bench:
 	scripts/install-packages
