@@ -58,7 +58,8 @@ fn embed(directory: &Path) {
     let panics = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&panics);
     std::panic::set_hook(Box::new(move |panicked| {
-        if panicked.payload_as_str() == Some(WANTED) {
+        let said = panicked.payload().downcast_ref::<String>();
+        if said.is_some_and(|said| said == WANTED) {
             count.fetch_add(1, Ordering::SeqCst);
         } else {
             eprintln!("{panicked}");
