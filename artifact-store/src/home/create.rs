@@ -11,9 +11,9 @@ use artifact_core::{RegistryId, SpawnExt as _, guard};
 use super::{
     error::HomeError,
     home::Home,
-    layout::{FILE_MODE, Layout, MODE, absent, make_all},
+    layout::{Layout, MODE, absent, make_all, write_durably},
     open_parts,
-    options::CreateOptions,
+    options::{CreateOptions, OpenOptions},
     place::mark_place,
     probe, seat,
     settings::Manifesto,
@@ -22,7 +22,6 @@ use crate::{
     blob::fs::store::FsBlobStore,
     index::sqlite::{index::SqliteIndex, options::NewIndex},
     sys::{file_io, lock::FileLock},
-    vfs::Vfs,
 };
 
 /// How long is waited for another process that makes the same registry.
@@ -41,13 +40,14 @@ impl Home {
         let mut id = [0; 16];
         open.rng.fill(&mut id);
         let manifesto = Manifesto {
+            format: open.ladder.top(),
             registry: RegistryId::from_random(id),
             settings,
         };
-        let (target, vfs) = (path.to_owned(), std::sync::Arc::clone(&open.vfs));
+        let (target, opening) = (path.to_owned(), open.clone());
         let made = open
             .spawn
-            .run_blocking(move || make(&target, &manifesto, &*vfs));
+            .run_blocking(move || make(&target, &manifesto, &opening));
         made.await.map_err(HomeError::lost(path))??;
         Self::open(path, open).await
     }
@@ -69,14 +69,14 @@ impl Home {
     }
 }
 
-fn make(path: &Path, manifesto: &Manifesto, vfs: &dyn Vfs) -> Result<(), HomeError> {
+fn make(path: &Path, manifesto: &Manifesto, options: &OpenOptions) -> Result<(), HomeError> {
     manifesto.settings.check(path)?;
     let allowed = &manifesto.settings.allow_filesystem;
     // Judged before anything is made.
     probe::judge(&nearest(path)?, allowed)?;
     let made = make_directory(path)?;
     let layout = open_parts::find(path)?;
-    let done = fill(&layout, manifesto, vfs);
+    let done = fill(&layout, manifesto, options);
     if matches!(done, Err(HomeError::FileSystemFails { .. })) {
         // What cannot hold a registry holds no beginnings of one.
         undo(&layout, made).map_err(HomeError::io("clear", path))?;
@@ -85,8 +85,8 @@ fn make(path: &Path, manifesto: &Manifesto, vfs: &dyn Vfs) -> Result<(), HomeErr
 }
 
 /// Makes all that is missing, under the lock, and gives `artifact.toml` its name as the last.
-fn fill(layout: &Layout, manifesto: &Manifesto, vfs: &dyn Vfs) -> Result<(), HomeError> {
-    let root = layout.root();
+fn fill(layout: &Layout, manifesto: &Manifesto, options: &OpenOptions) -> Result<(), HomeError> {
+    let (root, vfs) = (layout.root(), &*options.vfs);
     check_free(layout)?;
     let alone = take_alone(layout)?;
     if check_free(layout)? == Found::Begun {
@@ -100,6 +100,7 @@ fn fill(layout: &Layout, manifesto: &Manifesto, vfs: &dyn Vfs) -> Result<(), Hom
     FsBlobStore::create_layout(vfs, root).map_err(HomeError::store(root))?;
     let mut new = NewIndex::new(manifesto.registry);
     new.page_size = manifesto.settings.page_size;
+    new.ladder = options.ladder;
     SqliteIndex::create(&layout.index(), new).map_err(HomeError::index_open(root))?;
     mark_place(layout)?;
     vfs.create_directory(&layout.journal(), MODE)?;
@@ -182,17 +183,6 @@ fn make_directory(path: &Path) -> Result<bool, HomeError> {
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(failed(error)),
-    }
-}
-
-fn write_durably(path: &Path, text: &str) -> io::Result<()> {
-    absent(fs::remove_file(path))?;
-    let file = file_io::create_new(path, FILE_MODE)?;
-    file_io::write_all_at(&file, text.as_bytes(), 0)?;
-    guard!(21, file.sync_all())?;
-    match path.parent() {
-        Some(parent) => guard!(22, file_io::sync_directory(parent)),
-        None => Ok(()),
     }
 }
 

@@ -113,7 +113,7 @@ impl Home {
     /// finding.
     pub async fn doctor(path: &Path, options: &OpenOptions) -> Vec<Finding> {
         let mut findings = Vec::new();
-        let (layout, manifesto) = match directory(path, &mut findings) {
+        let (layout, manifesto) = match directory(path, options, &mut findings) {
             Ok(found) => found,
             Err(finding) => {
                 findings.push(finding);
@@ -142,11 +142,15 @@ impl Home {
     }
 }
 
-fn directory(path: &Path, findings: &mut Vec<Finding>) -> Result<(Layout, Manifesto), Finding> {
+fn directory(
+    path: &Path,
+    options: &OpenOptions,
+    findings: &mut Vec<Finding>,
+) -> Result<(Layout, Manifesto), Finding> {
     const SUBJECT: &str = "directory";
     let layout = find(path).map_err(|error| Finding::failed(SUBJECT, &error))?;
     let settings = layout.settings();
-    let manifesto = match Manifesto::read(&settings) {
+    let manifesto = match Manifesto::read(&settings, options.ladder.top()) {
         Ok(Some(manifesto)) => manifesto,
         Ok(None) if layout.settings_staged().exists() => {
             let what = format!("{} is a registry that was never finished", path.display());

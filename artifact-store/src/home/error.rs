@@ -118,6 +118,20 @@ pub enum HomeError {
         #[source]
         source: JournalError,
     },
+    /// An older program made it, and it cannot be brought to the form of this one where it is but read.
+    #[error(
+        "{} is of format {found}, and this program works with {known}: run `artifact fsck`, or open it once where it \
+         can be written",
+        .path.display()
+    )]
+    Older {
+        /// The file that says so.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The format that is needed here.
+        known: u32,
+    },
     /// Processes stand in the way of what needs the directory alone.
     #[error(
         "{} is open in {}: end that first",
@@ -237,9 +251,10 @@ impl HomeError {
             | Self::Open { .. }
             | Self::Unmended { .. }
             | Self::Unsettled { .. } => ErrorKind::Busy,
-            Self::FileSystemFails { .. } | Self::FileSystemRefused { .. } | Self::Format { .. } => {
-                ErrorKind::Unsupported
-            }
+            Self::FileSystemFails { .. }
+            | Self::FileSystemRefused { .. }
+            | Self::Format { .. }
+            | Self::Older { .. } => ErrorKind::Unsupported,
             Self::CutOff { .. } => ErrorKind::Unavailable,
             Self::InUse { .. } => ErrorKind::InUse,
             Self::Index { source, .. } => index_kind(source),
@@ -298,9 +313,12 @@ impl HomeError {
 
     /// Returns what makes an error of what the index said when it was opened.
     pub(super) fn index_open(path: &Path) -> impl Fn(OpenError) -> Self {
-        move |source| Self::IndexOpen {
-            path: path.to_owned(),
-            source,
+        move |source| match source {
+            OpenError::Older { path, found, known } => Self::Older { path, found, known },
+            source => Self::IndexOpen {
+                path: path.to_owned(),
+                source,
+            },
         }
     }
 

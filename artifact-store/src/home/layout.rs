@@ -144,6 +144,18 @@ pub(super) fn make_all(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes a file anew, durably and with its name.
+pub(super) fn write_durably(path: &Path, text: &str) -> io::Result<()> {
+    absent(std::fs::remove_file(path))?;
+    let file = file_io::create_new(path, FILE_MODE)?;
+    file_io::write_all_at(&file, text.as_bytes(), 0)?;
+    guard!(21, file.sync_all())?;
+    match path.parent() {
+        Some(parent) => guard!(22, file_io::sync_directory(parent)),
+        None => Ok(()),
+    }
+}
+
 /// Takes it for a success when there was nothing.
 pub(super) fn absent(done: io::Result<()>) -> io::Result<()> {
     match done {

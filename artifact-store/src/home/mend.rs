@@ -1,15 +1,16 @@
-//! What is done once where a directory is a copy, its index is behind the journal, or a rebuild was cut
-//! off.
+//! What is done once where a directory is of an older format or a copy, its index is behind the journal, or a
+//! rebuild was cut off.
 
 use std::{path::PathBuf, sync::Arc};
 
-use artifact_core::{IndexError, ManifestIndex as _, Revision, guard};
+use artifact_core::{ManifestIndex as _, Revision, guard};
 
 use super::{
     error::HomeError,
     layout::Layout,
+    migrate,
     note::Note,
-    open_parts::{check_registry, open_index},
+    open_parts::{check_registry, is_malformed, open_index},
     options::OpenOptions,
     place::{is_copy, mark_place, place},
     rebuild::{self, Rebuilt},
@@ -18,46 +19,38 @@ use super::{
     settings::Manifesto,
 };
 use crate::{
-    index::sqlite::{
-        index::SqliteIndex,
-        options::{Access, OpenError},
-    },
+    index::sqlite::{index::SqliteIndex, options::Access},
     journal::Journal,
 };
 
-/// Says whether an index that cannot be opened is damaged or lost, so that only its journal helps.
-pub(super) fn is_malformed(error: &OpenError) -> bool {
-    matches!(
-        error,
-        OpenError::Index(IndexError::Corrupt { .. }) | OpenError::NotAnIndex { .. }
-    )
-}
-
-/// Checks the index of a copy, and gives an index that is behind what the journal has. Where another
-/// process has the directory open meanwhile, it is that one's to do.
-pub(super) async fn mend(
-    layout: &Layout,
-    manifesto: &Manifesto,
-    options: &OpenOptions,
-) -> Result<Vec<Note>, HomeError> {
-    let alone = match seat::take_alone(layout) {
-        Ok(alone) => alone,
-        Err(HomeError::Open { .. }) => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
+/// Brings an older directory to the format of this program, checks the index of a copy, and gives an index that is
+/// behind what the journal has.
+///
+/// # Errors
+/// [`HomeError::Open`] where another process has the directory open; then it may be that one's to do.
+pub(super) async fn mend(layout: &Layout, options: &OpenOptions) -> Result<Vec<Note>, HomeError> {
+    let alone = seat::take_alone(layout)?;
     swap(layout)?;
     let copied = is_copy(layout)?;
-    let index = match open_index(layout, options, Access::ReadWrite, None) {
+    let manifesto = &migrate::raise(layout, options)?;
+    let mut notes = Vec::new();
+    let migrated = migrate::climb(layout, manifesto, options).await;
+    let opened = migrated.and_then(|note| {
+        notes.extend(note);
+        open_index(layout, options, Access::ReadWrite, None)
+            .map_err(HomeError::index_open(layout.root()))
+    });
+    let index = match opened {
         Ok(index) => index,
-        Err(error) if is_malformed(&error) && copied => {
-            let note = rebuild(layout, manifesto, options).await?;
+        Err(HomeError::IndexOpen { source, .. }) if is_malformed(&source) && copied => {
+            notes.push(rebuild(layout, manifesto, options).await?);
             mark_place(layout)?;
-            return Ok(vec![note]);
+            return Ok(notes);
         }
-        Err(error) => return Err(HomeError::index_open(layout.root())(error)),
+        Err(error) => return Err(error),
     };
     guard!(154, check_registry(layout, manifesto, &index))?;
-    let notes = mend_index(layout, manifesto, options, &index).await?;
+    notes.extend(mend_index(layout, manifesto, options, &index).await?);
     mark_place(layout)?;
     drop(alone);
     Ok(notes)

@@ -12,6 +12,7 @@ mod home;
 mod index;
 mod layout;
 mod mend;
+mod migrate;
 mod note;
 mod open;
 mod open_parts;

@@ -32,6 +32,13 @@ pub enum Note {
         /// Its newest revision now.
         to: Revision,
     },
+    /// The directory was of an older format, and is of this program's now.
+    Migrated {
+        /// Its format before.
+        from: u32,
+        /// Its format now.
+        to: u32,
+    },
     /// Others than the owner may look into the directory.
     Permissions {
         /// The mode of the directory.
@@ -56,6 +63,10 @@ impl fmt::Display for Note {
             Self::IndexReplayed { from, to } => write!(
                 f,
                 "the index was at revision {from}, and got what the journal has up to {to}"
+            ),
+            Self::Migrated { from, to } => write!(
+                f,
+                "the registry was of format {from}, and is of format {to} now: older programs refuse it"
             ),
             Self::Permissions { mode } => write!(
                 f,
@@ -88,6 +99,7 @@ mod tests {
                 from: Revision::ZERO,
                 to: Revision::new(2),
             },
+            Note::Migrated { from: 1, to: 2 },
             Note::Permissions { mode: 0o755 },
             Note::ReserveMissing,
         ] {

@@ -14,7 +14,9 @@ use super::{
     layout::Layout,
     mend,
     note::Note,
-    open_parts::{check_registry, fill_journal, find, open_index, open_store, read_settings},
+    open_parts::{
+        check_registry, fill_journal, find, is_malformed, open_index, open_store, read_settings,
+    },
     options::OpenOptions,
     parts::{Parts, Writing},
     place::is_copy,
@@ -25,7 +27,11 @@ use super::{
     settings::Manifesto,
     upkeep::Upkeep,
 };
-use crate::{index::sqlite::options::Access, journal::Journal, sys::access};
+use crate::{
+    index::sqlite::options::{Access, OpenError},
+    journal::Journal,
+    sys::access,
+};
 
 /// How often an open begins again after it mended what it found.
 const TRIES: usize = 3;
@@ -42,7 +48,7 @@ impl Home {
     /// anything.
     pub async fn open(path: &Path, options: OpenOptions) -> Result<Self, HomeError> {
         let layout = find(path)?;
-        let manifesto = read_settings(&layout)?;
+        let manifesto = read_settings(&layout, &options)?;
         match Self::open_once(&layout, &manifesto, &options).await {
             Err(error) if has_given_up(&error, &layout, &manifesto) => {
                 Self::open_once(&layout, &manifesto, &options).await
@@ -62,6 +68,7 @@ impl Home {
             &manifesto.settings.allow_filesystem,
         )?);
         notes.extend(permissions(layout.root())?);
+        let mut occupied = None;
         for _ in 0..TRIES {
             let seat = Seat::take(layout)?;
             let mut shared = seat.shared().await;
@@ -69,7 +76,9 @@ impl Home {
             if let Some(Ok(parts)) = parts.map(Arc::downcast::<Parts>) {
                 return Ok(Self::new(parts, notes));
             }
-            let opened = open_parts(layout, manifesto, options, &seat, &mut notes).await?;
+            // As long as this process has its seat, nobody raises the format.
+            let manifesto = read_settings(layout, options)?;
+            let opened = open_parts(layout, &manifesto, options, &seat, &mut notes).await?;
             if let Some(parts) = opened {
                 let any: Arc<dyn Any + Send + Sync> = Arc::<Parts>::clone(&parts);
                 *shared = Some(Arc::downgrade(&any));
@@ -78,11 +87,16 @@ impl Home {
             // Nobody may have it open meanwhile, not even this handle.
             drop(shared);
             drop(seat);
-            notes.extend(mend::mend(layout, manifesto, options).await?);
+            match mend::mend(layout, options).await {
+                Ok(mended) => notes.extend(mended),
+                // What is to be done may be done by that process, or by now.
+                Err(open @ HomeError::Open { .. }) => occupied = Some(open),
+                Err(error) => return Err(error),
+            }
         }
-        Err(HomeError::Unmended {
+        Err(occupied.unwrap_or_else(|| HomeError::Unmended {
             path: layout.root().to_owned(),
-        })
+        }))
     }
 
     /// Opens the registry in a directory to be read only.
@@ -100,7 +114,7 @@ impl Home {
     )]
     pub fn open_read_only(path: &Path, options: OpenOptions) -> Result<Self, HomeError> {
         let layout = find(path)?;
-        let manifesto = read_settings(&layout)?;
+        let manifesto = read_settings(&layout, &options)?;
         match Self::open_to_read(&layout, &manifesto, &options) {
             Err(error) if has_given_up(&error, &layout, &manifesto) => {
                 Self::open_to_read(&layout, &manifesto, &options)
@@ -128,6 +142,12 @@ impl Home {
         if is_ready(layout)? {
             let path = layout.root().to_owned();
             return Err(HomeError::CutOff { path });
+        }
+        let manifesto = &read_settings(layout, options)?;
+        let (found, known) = (manifesto.format, options.ladder.top());
+        if found < known {
+            let path = layout.settings();
+            return Err(HomeError::Older { path, found, known });
         }
         let access = if seat.is_some() {
             Access::ReadOnly
@@ -162,7 +182,7 @@ async fn open_parts(
 ) -> Result<Option<Arc<Parts>>, HomeError> {
     let root = layout.root();
     // With the lock, which excludes who rebuilds: what is there was cut off.
-    if is_ready(layout)? {
+    if is_ready(layout)? || manifesto.format < options.ladder.top() {
         return Ok(None);
     }
     let vfs = Arc::clone(&options.vfs);
@@ -180,7 +200,8 @@ async fn open_parts(
     );
     let index = match opened {
         Ok(index) => index,
-        Err(error) if mend::is_malformed(&error) && is_copy(layout)? => return Ok(None),
+        Err(OpenError::Older { .. }) => return Ok(None),
+        Err(error) if is_malformed(&error) && is_copy(layout)? => return Ok(None),
         Err(error) => return Err(HomeError::index_open(root)(error)),
     };
     guard!(153, check_registry(layout, manifesto, &index))?;

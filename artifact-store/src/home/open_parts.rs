@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use artifact_core::{Actor, ChangeSet, IndexError, ManifestIndex as _, Principal, guard};
+use artifact_core::{Actor, ChangeSet, Identity, IndexError, ManifestIndex as _, Principal, guard};
 
 use super::{error::HomeError, layout::Layout, options::OpenOptions, settings::Manifesto};
 use crate::{
@@ -31,8 +31,12 @@ pub(super) fn find(path: &Path) -> Result<Layout, HomeError> {
 }
 
 /// Reads `artifact.toml`; a directory without it is no registry.
-pub(super) fn read_settings(layout: &Layout) -> Result<Manifesto, HomeError> {
-    Manifesto::read(&layout.settings())?.ok_or_else(|| HomeError::NotFound {
+pub(super) fn read_settings(
+    layout: &Layout,
+    options: &OpenOptions,
+) -> Result<Manifesto, HomeError> {
+    let read = Manifesto::read(&layout.settings(), options.ladder.top())?;
+    read.ok_or_else(|| HomeError::NotFound {
         path: layout.root().to_owned(),
     })
 }
@@ -58,7 +62,16 @@ pub(super) fn open_index_at(
     let spawn = Arc::clone(&options.spawn);
     let mut opening = SqliteOptions::new(path, layout.writer_lock(), spawn).access(access);
     opening.journal = journal;
+    opening.ladder = options.ladder;
     SqliteIndex::open(opening)
+}
+
+/// Says whether an index that cannot be opened is damaged or lost, so that only its journal helps.
+pub(super) fn is_malformed(error: &OpenError) -> bool {
+    matches!(
+        error,
+        OpenError::Index(IndexError::Corrupt { .. }) | OpenError::NotAnIndex { .. }
+    )
 }
 
 /// Opens the blob store.
@@ -85,7 +98,16 @@ pub(super) fn check_registry(
     manifesto: &Manifesto,
     index: &SqliteIndex,
 ) -> Result<(), HomeError> {
-    let found = index.identity().registry;
+    check_identity(layout, manifesto, index.identity())
+}
+
+/// Refuses an index that says it is of another registry.
+pub(super) fn check_identity(
+    layout: &Layout,
+    manifesto: &Manifesto,
+    identity: Identity,
+) -> Result<(), HomeError> {
+    let found = identity.registry;
     if guard!(192, found == manifesto.registry) {
         return Ok(());
     }

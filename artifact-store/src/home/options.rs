@@ -6,6 +6,7 @@ use artifact_core::{Clock, Rng, Spawn};
 
 use super::settings::Settings;
 use crate::{
+    index::sqlite::ladder::Ladder,
     journal::FILE_LIMIT,
     vfs::{RealVfs, Vfs},
 };
@@ -25,6 +26,8 @@ pub struct OpenOptions {
     pub vfs: Arc<dyn Vfs>,
     /// From this length on, in bytes, a file of the journal is closed and another one begun.
     pub journal_file: u64,
+    /// The versions of the format that are known.
+    pub(crate) ladder: Ladder,
 }
 
 impl OpenOptions {
@@ -36,6 +39,7 @@ impl OpenOptions {
             rng,
             vfs: Arc::new(RealVfs::new()),
             journal_file: FILE_LIMIT,
+            ladder: Ladder::SHIPPED,
         }
     }
 }

@@ -11,8 +11,10 @@ use super::{
     error::HomeError,
     home::Home,
     layout::Layout,
+    migrate,
     open_parts::{
-        check_registry, fill_journal, find, open_index, open_index_at, open_store, read_settings,
+        check_registry, fill_journal, find, is_malformed, open_index, open_index_at, open_store,
+        read_settings,
     },
     options::OpenOptions,
     place::{mark_place, place},
@@ -80,9 +82,16 @@ impl Home {
         force: bool,
     ) -> Result<Rebuilt, HomeError> {
         let layout = find(path)?;
-        let manifesto = read_settings(&layout)?;
+        read_settings(&layout, &options)?;
         let alone = seat::take_alone(&layout)?;
         swap(&layout)?;
+        let manifesto = migrate::raise(&layout, &options)?;
+        match migrate::climb(&layout, &manifesto, &options).await {
+            // The journal makes the tables as they are to be.
+            Err(HomeError::IndexOpen { source, .. }) if is_malformed(&source) => {}
+            Err(_) if force => {}
+            migrated => drop(migrated?),
+        }
         if !force {
             keep_more(&layout, &manifesto, &options).await?;
         }
@@ -140,6 +149,7 @@ async fn make(
     let mut new = NewIndex::new(manifesto.registry);
     new.epoch = epoch;
     new.page_size = manifesto.settings.page_size;
+    new.ladder = options.ladder;
     SqliteIndex::create(&path, new).map_err(HomeError::index_open(root))?;
     let open = |journal| {
         let opened = open_index_at(&path, layout, options, Access::ReadWrite, journal);

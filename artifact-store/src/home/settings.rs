@@ -4,14 +4,17 @@ use std::{path::Path, time::Duration};
 
 use artifact_core::{RegistryId, guard};
 use serde::Deserialize;
+use toml::Spanned;
 
 use super::{
     error::HomeError,
     units::{Size, Span},
 };
+use crate::index::sqlite::ladder::Ladder;
 
-/// The version of the directory's form that this program makes and reads.
-pub const FORMAT: u32 = 1;
+/// The version of the directory's form that this program makes, and to which it brings an older one: that of
+/// the tables of the index. Where another part takes another form, a step of theirs says so.
+pub const FORMAT: u32 = Ladder::SHIPPED.top();
 
 /// The longest `artifact.toml` that is read, in bytes.
 const LENGTH_MAX: u64 = 1 << 20;
@@ -86,6 +89,7 @@ impl Settings {
 /// What `artifact.toml` says.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Manifesto {
+    pub(super) format: u32,
     pub(super) registry: RegistryId,
     pub(super) settings: Settings,
 }
@@ -94,7 +98,7 @@ pub(super) struct Manifesto {
 /// understand to refuse it.
 #[derive(Deserialize)]
 struct Version {
-    format: u32,
+    format: Spanned<u32>,
 }
 
 #[derive(Deserialize)]
@@ -114,35 +118,27 @@ struct Raw {
 }
 
 impl Manifesto {
-    /// Reads the file; `None` when there is none.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>, HomeError> {
-        let io = HomeError::io("read", path);
-        let length = match std::fs::metadata(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            found => found.map_err(&io)?.len(),
+    /// Reads the file; `None` when there is none. A format above `known` is refused.
+    pub(super) fn read(path: &Path, known: u32) -> Result<Option<Self>, HomeError> {
+        let Some(text) = read_text(path)? else {
+            return Ok(None);
         };
-        if guard!(504) && length > LENGTH_MAX {
-            return Err(HomeError::Settings {
-                path: path.to_owned(),
-                what: format!("it has {length} bytes, and {LENGTH_MAX} are read"),
-            });
-        }
-        let text = std::fs::read_to_string(path).map_err(&io)?;
-        Self::parse(&text, path).map(Some)
+        Self::parse(&text, path, known).map(Some)
     }
 
     /// Reads the text of the file at `path`.
-    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, HomeError> {
+    pub(super) fn parse(text: &str, path: &Path, known: u32) -> Result<Self, HomeError> {
         let wrong = |error: toml::de::Error| HomeError::Settings {
             path: path.to_owned(),
             what: describe(text, &error),
         };
         let version: Version = toml::from_str(text).map_err(wrong)?;
-        if guard!(194) && version.format > FORMAT {
+        let format = version.format.into_inner();
+        if guard!(194) && format > known {
             return Err(HomeError::Format {
                 path: path.to_owned(),
-                found: version.format,
-                known: FORMAT,
+                found: format,
+                known,
             });
         }
         let raw: Raw = toml::from_str(text).map_err(wrong)?;
@@ -162,7 +158,11 @@ impl Manifesto {
         };
         settings.check(path)?;
         let registry = raw.registry;
-        Ok(Self { registry, settings })
+        Ok(Self {
+            format,
+            registry,
+            settings,
+        })
     }
 
     /// Writes the file's text, each setting with its meaning.
@@ -188,7 +188,7 @@ impl Manifesto {
         format!(
             "# An artifact registry. Repositories, users and their settings are in the registry\n\
              # itself; here is what concerns the whole. A key that is not known stops the start.\n\
-             format = {FORMAT}\n\
+             format = {}\n\
              registry = \"{}\"\n\n\
              # Blobs up to this length are kept in the index itself (at most 64 KiB).\n\
              inline_max = \"{}\"\n\n\
@@ -206,6 +206,7 @@ impl Manifesto {
              allow_filesystem = {allow_filesystem}\n\n\
              # The page of the index, where one is made.\n\
              page_size = \"{}\"\n",
+            self.format,
             self.registry,
             Size(*inline_max),
             Span(*lease),
@@ -215,6 +216,35 @@ impl Manifesto {
             Size((*page_size).into()),
         )
     }
+}
+
+/// Reads the text of the file; `None` when there is none.
+fn read_text(path: &Path) -> Result<Option<String>, HomeError> {
+    let io = HomeError::io("read", path);
+    let length = match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        found => found.map_err(&io)?.len(),
+    };
+    if guard!(504) && length > LENGTH_MAX {
+        return Err(HomeError::Settings {
+            path: path.to_owned(),
+            what: format!("it has {length} bytes, and {LENGTH_MAX} are read"),
+        });
+    }
+    std::fs::read_to_string(path).map(Some).map_err(io)
+}
+
+/// Returns the text of `artifact.toml` with another format, and all else as somebody has written it.
+pub(super) fn with_format(path: &Path, format: u32) -> Result<String, HomeError> {
+    let mut text = read_text(path)?.ok_or_else(|| HomeError::NotFound {
+        path: path.to_owned(),
+    })?;
+    let version: Version = toml::from_str(&text).map_err(|error| HomeError::Settings {
+        path: path.to_owned(),
+        what: describe(&text, &error),
+    })?;
+    text.replace_range(version.format.span(), &format.to_string());
+    Ok(text)
 }
 
 /// Says what is wrong, and in which line.
@@ -236,13 +266,14 @@ mod tests {
 
     fn manifesto() -> Manifesto {
         Manifesto {
+            format: FORMAT,
             registry: RegistryId::from_random([5; 16]),
             settings: Settings::default(),
         }
     }
 
     fn parse(text: &str) -> Result<Manifesto, HomeError> {
-        Manifesto::parse(text, Path::new("artifact.toml"))
+        Manifesto::parse(text, Path::new("artifact.toml"), FORMAT)
     }
 
     #[test]
@@ -253,7 +284,7 @@ mod tests {
         text.push('#');
         text.push_str(&"x".repeat(usize::try_from(LENGTH_MAX).unwrap()));
         std::fs::write(&path, text).unwrap();
-        let refused = Manifesto::read(&path).unwrap_err();
+        let refused = Manifesto::read(&path, FORMAT).unwrap_err();
         assert!(matches!(refused, HomeError::Settings { .. }), "{refused:?}");
     }
 

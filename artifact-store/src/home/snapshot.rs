@@ -196,6 +196,7 @@ struct Round {
 impl Work<'_> {
     async fn run(&self) -> Result<Snapshot, HomeError> {
         let manifesto = Manifesto {
+            format: self.home.parts().options.ladder.top(),
             registry: self.home.identity().registry,
             settings: self.home.settings().clone(),
         };

@@ -25,6 +25,9 @@ mod promises;
 mod purge;
 mod read_only;
 mod rebuild;
+#[expect(dead_code, reason = "other tests use more of it")]
+#[path = "../support/shim.rs"]
+mod shim;
 mod snapshot;
 mod stops;
 mod strangers;

@@ -3,8 +3,8 @@
  * directory, the process is killed, or the disk is full from there on.
  *
  * ARTIFACT_FAULT_BELOW  the directory
- * ARTIFACT_FAULT        "kill" or "full"
- * ARTIFACT_FAULT_AT     which of the calls, from 1 on; 0 for none
+ * ARTIFACT_FAULT        "kill", "full", or "names": from that sync of a directory on all of those fail
+ * ARTIFACT_FAULT_AT     which of the calls, or of those syncs, from 1 on; 0 for none
  * ARTIFACT_FAULT_COUNT  the file that gets the number of calls
  *
  * The child gives its signals by the removal of files that nobody has: "fault: arm" begins to count,
@@ -27,7 +27,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static atomic_long calls;
+static atomic_long calls, named;
 static atomic_int armed, full;
 static const char *below, *kind;
 static size_t below_length;
@@ -65,7 +65,7 @@ static void die(void) {
 static int dies(int counts) {
     if (!counts || !atomic_load(&armed)) return 0;
     long call = atomic_fetch_add(&calls, 1) + 1;
-    if (call != at || !kind) return 0;
+    if (call != at || !kind || strcmp(kind, "names") == 0) return 0;
     if (strcmp(kind, "full") == 0) {
         atomic_store(&full, 1);
         return 0;
@@ -161,13 +161,23 @@ int ftruncate64(int file, off64_t length) {
     passes(is_file_below(file));
     return NEXT(ftruncate64)(file, length);
 }
+/* Says whether it is the sync of a directory, and one that fails. */
+static int loses_names(int file) {
+    struct stat found;
+    if (!at || !kind || strcmp(kind, "names") != 0 || !atomic_load(&armed)) return 0;
+    if (!is_file_below(file) || fstat(file, &found) != 0 || !S_ISDIR(found.st_mode)) return 0;
+    if (atomic_fetch_add(&named, 1) + 1 < at) return 0;
+    errno = EIO;
+    return 1;
+}
+
 int fsync(int file) {
     passes(is_file_below(file));
-    return NEXT(fsync)(file);
+    return loses_names(file) ? -1 : NEXT(fsync)(file);
 }
 int fdatasync(int file) {
     passes(is_file_below(file));
-    return NEXT(fdatasync)(file);
+    return loses_names(file) ? -1 : NEXT(fdatasync)(file);
 }
 int rename(const char *from, const char *to) {
     passes(is_below(to));

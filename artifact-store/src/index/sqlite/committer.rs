@@ -19,6 +19,7 @@ use super::{
     failure::{backend, of_io, of_sql},
     job::Job,
     journaling,
+    ladder::Ladder,
     options::OpenError,
     refusal::Refusal,
     state::revisions,
@@ -76,11 +77,12 @@ impl Committer {
     pub(super) fn open(
         path: &Path,
         lock: &Path,
+        ladder: Ladder,
         journal: Option<Arc<Journal>>,
         epoch: Arc<AtomicU64>,
     ) -> Result<Self, OpenError> {
-        let mut change = connection::open(path, Purpose::Change)?;
-        let mut note = connection::open(path, Purpose::Note)?;
+        let mut change = connection::open(path, Purpose::Change, ladder)?;
+        let mut note = connection::open(path, Purpose::Note, ladder)?;
         for connection in [&mut change, &mut note] {
             let hooked = connection.wal_hook(Some(checkpoint));
             hooked.map_err(|error| of_sql(error, "configuring the index"))?;
@@ -303,10 +305,10 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("index.db");
             let new = NewIndex::new(RegistryId::from_random([1; 16]));
-            connection::create(&path, new.registry, new.epoch, new.page_size).unwrap();
+            connection::create(&path, new).unwrap();
             let lock = directory.path().join("writer.lock");
             let epoch = Arc::new(AtomicU64::new(new.epoch.get()));
-            let committer = Committer::open(&path, &lock, None, epoch).unwrap();
+            let committer = Committer::open(&path, &lock, new.ladder, None, epoch).unwrap();
             Self {
                 directory,
                 committer,
@@ -339,7 +341,7 @@ mod tests {
 
         fn head(&self) -> u64 {
             let path = self.directory.path().join("index.db");
-            let conn = connection::open(&path, Purpose::Read).unwrap();
+            let conn = connection::open(&path, Purpose::Read, Ladder::SHIPPED).unwrap();
             revisions::head(&conn).unwrap().revision.get()
         }
     }
@@ -366,7 +368,7 @@ mod tests {
             );
         }
         let path = bench.directory.path().join("index.db");
-        let other = connection::open(&path, Purpose::Change).unwrap();
+        let other = connection::open(&path, Purpose::Change, Ladder::SHIPPED).unwrap();
         other.execute_batch("BEGIN IMMEDIATE; COMMIT").unwrap();
     }
 

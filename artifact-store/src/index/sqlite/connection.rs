@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     fmt::Write as _,
     io,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,7 +15,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, types::FromSql};
 use super::{
     codec::Raw,
     failure::{corrupt, is_no_space, of_io, of_sql},
-    options::OpenError,
+    ladder::Ladder,
+    options::{NewIndex, OpenError},
     schema,
     statement::run,
 };
@@ -73,12 +75,30 @@ impl Ground {
     }
 }
 
-/// Opens a connection to an index that is there.
-pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, OpenError> {
-    connect(path, purpose, Ground::here()).map_err(|error| with_cause(error, path))
+/// Opens a connection to an index that is there, and whose tables are those of this program.
+pub(super) fn open(path: &Path, purpose: Purpose, ladder: Ladder) -> Result<Connection, OpenError> {
+    let versions = ladder.top()..=ladder.top();
+    let opened = connect(path, purpose, &versions, Ground::here());
+    opened.map_err(|error| with_cause(error, path))
 }
 
-fn connect(path: &Path, purpose: Purpose, ground: Ground) -> Result<Connection, OpenError> {
+/// Opens a connection to an index that is there, also one whose tables are older.
+pub(super) fn open_any(
+    path: &Path,
+    purpose: Purpose,
+    ladder: Ladder,
+) -> Result<Connection, OpenError> {
+    let versions = schema::VERSION..=ladder.top();
+    let opened = connect(path, purpose, &versions, Ground::here());
+    opened.map_err(|error| with_cause(error, path))
+}
+
+fn connect(
+    path: &Path,
+    purpose: Purpose,
+    versions: &RangeInclusive<u32>,
+    ground: Ground,
+) -> Result<Connection, OpenError> {
     guard!(183, check_library(ground))?;
     let conn = if purpose == Purpose::Immutable {
         guard!(185, refuse_wal(path))?;
@@ -92,28 +112,17 @@ fn connect(path: &Path, purpose: Purpose, ground: Ground) -> Result<Connection, 
         Connection::open_with_flags(path, flags)
     }
     .map_err(|error| of_sql(error, "opening the index"))?;
-    check_format(&conn, path)?;
+    check_format(&conn, path, versions)?;
     configure(&conn, purpose)?;
     Ok(conn)
 }
 
 /// Makes the file of an index, with its tables, and closes it.
-pub(super) fn create(
-    path: &Path,
-    registry: RegistryId,
-    epoch: Epoch,
-    page_size: u32,
-) -> Result<(), OpenError> {
-    create_on(path, registry, epoch, page_size, Ground::here())
+pub(super) fn create(path: &Path, new: NewIndex) -> Result<(), OpenError> {
+    create_on(path, new, Ground::here())
 }
 
-fn create_on(
-    path: &Path,
-    registry: RegistryId,
-    epoch: Epoch,
-    page_size: u32,
-    ground: Ground,
-) -> Result<(), OpenError> {
+fn create_on(path: &Path, new: NewIndex, ground: Ground) -> Result<(), OpenError> {
     guard!(184, check_library(ground))?;
     match make_file(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -121,11 +130,11 @@ fn create_on(
         }
         made => made.map_err(|error| of_io(error, "creating the index"))?,
     }
-    let filled = fill(path, registry, epoch, page_size, ground);
+    let filled = fill(path, new, ground);
     filled.map_err(|error| with_cause(error, path))?;
     // SQLite does not say when closing a file fails that was in its WAL: what is on the disk may be
     // another mode than was read back, or nothing. Whoever relies on the file finds out now.
-    open(path, Purpose::Read).map(drop)
+    open(path, Purpose::Read, new.ladder).map(drop)
 }
 
 /// Makes the empty file of an index. SQLite would, too, for others to read and without a word of why it
@@ -134,32 +143,26 @@ pub(super) fn make_file(path: &Path) -> io::Result<()> {
     file_io::create_new(path, 0o600).map(drop)
 }
 
-fn fill(
-    path: &Path,
-    registry: RegistryId,
-    epoch: Epoch,
-    page_size: u32,
-    ground: Ground,
-) -> Result<(), OpenError> {
+fn fill(path: &Path, new: NewIndex, ground: Ground) -> Result<(), OpenError> {
     guard!(187, find_room(path, ground))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)
         .map_err(|error| of_sql(error, "creating the index"))?;
     // What only the making of the file decides.
-    set(&conn, "page_size", i64::from(page_size))?;
+    set(&conn, "page_size", i64::from(new.page_size))?;
     set(&conn, "auto_vacuum", 2)?;
     configure(&conn, Purpose::Change)?;
     let sql = format!(
-        "BEGIN IMMEDIATE; PRAGMA application_id = {}; PRAGMA user_version = {}; {}",
+        "BEGIN IMMEDIATE; PRAGMA application_id = {}; {}",
         schema::APPLICATION_ID,
-        schema::VERSION,
         schema::CREATE
     );
     let filled = conn
         .execute_batch(&sql)
+        .and_then(|()| new.ladder.climb(&conn, schema::VERSION))
         .and_then(|()| {
             let sql = "INSERT INTO meta (one, registry, epoch) VALUES (1, ?1, ?2)";
-            run(&conn, sql, (Raw(&registry), Raw(epoch)))
+            run(&conn, sql, (Raw(&new.registry), Raw(new.epoch)))
         })
         .and_then(|_| conn.execute_batch("COMMIT"));
     filled.map_err(|error| of_sql(error, "creating the index"))?;
@@ -239,19 +242,33 @@ fn with_cause(error: OpenError, path: &Path) -> OpenError {
     }
 }
 
-/// Refuses what is no index, and what a newer program made, before anything is changed (I25).
-fn check_format(conn: &Connection, path: &Path) -> Result<(), OpenError> {
-    let application: i32 = read(conn, "application_id")?;
+/// Returns the version of the tables; 0 where there is none.
+pub(super) fn version(conn: &Connection) -> Result<u32, OpenError> {
     let version: i32 = read(conn, "user_version")?;
-    if guard!(188) && (application != schema::APPLICATION_ID || version < 1) {
-        return Err(OpenError::NotAnIndex { path: path.into() });
+    Ok(u32::try_from(version).unwrap_or(0))
+}
+
+/// Refuses what is no index, what a newer program made, and what an older one made that is to be migrated
+/// before, all before anything is changed (I25).
+fn check_format(
+    conn: &Connection,
+    path: &Path,
+    versions: &RangeInclusive<u32>,
+) -> Result<(), OpenError> {
+    let application: i32 = read(conn, "application_id")?;
+    let found = version(conn)?;
+    let path = || path.to_owned();
+    if guard!(188) && (application != schema::APPLICATION_ID || found < 1) {
+        return Err(OpenError::NotAnIndex { path: path() });
     }
-    if guard!(189) && version > schema::VERSION {
-        return Err(OpenError::Newer {
-            path: path.into(),
-            found: version,
-            known: schema::VERSION,
-        });
+    let known = *versions.end();
+    if guard!(189) && found > known {
+        let path = path();
+        return Err(OpenError::Newer { path, found, known });
+    }
+    if guard!(490) && found < *versions.start() {
+        let path = path();
+        return Err(OpenError::Older { path, found, known });
     }
     Ok(())
 }
@@ -378,7 +395,7 @@ mod tests {
 
     fn create_new(path: &Path, ground: Ground) -> Result<(), OpenError> {
         let registry = RegistryId::from_random([1; 16]);
-        create_on(path, registry, Epoch::new(1), 4096, ground)
+        create_on(path, NewIndex::new(registry), ground)
     }
 
     /// A SQLite of before the fault in its WAL neither makes an index nor opens one.
@@ -391,7 +408,7 @@ mod tests {
         let (dir, path) = made();
         let other = dir.path().join("other.db");
         for purpose in [Purpose::Change, Purpose::Read, Purpose::Immutable] {
-            let refused = connect(&path, purpose, ground(OLDEST - 1));
+            let refused = connect(&path, purpose, &(1..=1), ground(OLDEST - 1));
             assert!(
                 matches!(refused, Err(OpenError::Library { .. })),
                 "{purpose:?}: {refused:?}"
@@ -403,7 +420,7 @@ mod tests {
             "{refused:?}"
         );
         assert!(!other.exists());
-        drop(connect(&path, Purpose::Change, ground(OLDEST)).unwrap());
+        drop(connect(&path, Purpose::Change, &(1..=1), ground(OLDEST)).unwrap());
         create_new(&other, ground(OLDEST)).unwrap();
     }
 
@@ -419,10 +436,12 @@ mod tests {
             matches!(outcome, Err(OpenError::Index(IndexError::NoSpace { .. })))
         };
         let (dir, path) = made();
-        assert!(is_told(connect(&path, Purpose::Read, full).map(drop)));
+        assert!(is_told(
+            connect(&path, Purpose::Read, &(1..=1), full).map(drop)
+        ));
         assert!(is_told(create_new(&dir.path().join("other.db"), full)));
-        let _open = connect(&path, Purpose::Change, Ground::here()).unwrap();
-        connect(&path, Purpose::Read, full).unwrap();
+        let _open = connect(&path, Purpose::Change, &(1..=1), Ground::here()).unwrap();
+        connect(&path, Purpose::Read, &(1..=1), full).unwrap();
     }
 
     /// I32: a setting that did not take stops the start.

@@ -66,7 +66,7 @@ impl SqliteIndex {
     /// # Errors
     /// [`OpenError::Exists`], and where the backend fails; then a part of the file may be left.
     pub fn create(path: &Path, new: NewIndex) -> Result<(), OpenError> {
-        connection::create(path, new.registry, new.epoch, new.page_size)
+        connection::create(path, new)
     }
 
     /// Opens an index.
@@ -78,12 +78,12 @@ impl SqliteIndex {
             Access::Immutable => Purpose::Immutable,
             Access::ReadOnly | Access::ReadWrite => Purpose::Read,
         };
-        let readers = Readers::new(options.path.clone(), purpose);
+        let readers = Readers::new(options.path.clone(), purpose, options.ladder);
         // Opened by way of the first reader, which stays.
         let Identity {
             registry, epoch, ..
         } = {
-            let conn = connection::open(&options.path, purpose)?;
+            let conn = connection::open(&options.path, purpose, options.ladder)?;
             let identity = connection::identity(&conn)?;
             readers.add(conn);
             identity
@@ -95,8 +95,13 @@ impl SqliteIndex {
         let writer = match options.access {
             Access::ReadWrite => {
                 let shared = Arc::clone(&epoch);
-                let committer =
-                    Committer::open(&options.path, &options.lock, options.journal, shared)?;
+                let committer = Committer::open(
+                    &options.path,
+                    &options.lock,
+                    options.ladder,
+                    options.journal,
+                    shared,
+                )?;
                 Some(Writer::new(committer, Arc::clone(&options.spawn)))
             }
             Access::Immutable | Access::ReadOnly => None,

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use artifact_core::{Epoch, IndexError, RegistryId, Spawn};
 
+use super::ladder::Ladder;
 use crate::journal::Journal;
 
 /// What a handle on an index may do.
@@ -36,6 +37,8 @@ pub struct SqliteOptions {
     pub access: Access,
     /// The epoch that the index must be in; any when `None`.
     pub epoch: Option<Epoch>,
+    /// The versions of the tables that are known.
+    pub(crate) ladder: Ladder,
 }
 
 impl SqliteOptions {
@@ -48,6 +51,7 @@ impl SqliteOptions {
             journal: None,
             access: Access::ReadWrite,
             epoch: None,
+            ladder: Ladder::SHIPPED,
         }
     }
 
@@ -83,6 +87,8 @@ pub struct NewIndex {
     pub epoch: Epoch,
     /// The bytes of a page: a power of two from 512 to 65,536.
     pub page_size: u32,
+    /// The versions of the tables that are known: it gets the newest.
+    pub(crate) ladder: Ladder,
 }
 
 impl NewIndex {
@@ -92,6 +98,7 @@ impl NewIndex {
             registry,
             epoch: Epoch::new(1),
             page_size: 4096,
+            ladder: Ladder::SHIPPED,
         }
     }
 }
@@ -124,15 +131,29 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
         /// Its version.
-        found: i32,
+        found: u32,
         /// The newest version that is known here.
-        known: i32,
+        known: u32,
     },
     /// The file is something else.
     #[error("{} is not an index of a registry", .path.display())]
     NotAnIndex {
         /// The file.
         path: PathBuf,
+    },
+    /// An older program made it, and its tables must be changed before.
+    #[error(
+        "{} is of index version {found}, and this program works with {known}: open the registry once where it can \
+         be written",
+        .path.display()
+    )]
+    Older {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version that is needed here.
+        known: u32,
     },
     /// A setting did not take.
     #[error("SQLite's {name} is {found}, not {wanted}: the disk or file system may be failing")]

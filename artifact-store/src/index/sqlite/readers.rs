@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use super::{
     connection::{self, Purpose},
     failure::{Outcome, backend, of_sql},
+    ladder::Ladder,
     options::OpenError,
     statement::run,
 };
@@ -21,6 +22,7 @@ const MOST: usize = 4;
 pub(super) struct Readers {
     path: PathBuf,
     purpose: Purpose,
+    ladder: Ladder,
     pool: Mutex<Pool>,
     returned: Condvar,
 }
@@ -34,10 +36,11 @@ struct Pool {
 
 impl Readers {
     /// Returns readers that have no connection yet.
-    pub(super) fn new(path: PathBuf, purpose: Purpose) -> Self {
+    pub(super) fn new(path: PathBuf, purpose: Purpose, ladder: Ladder) -> Self {
         Self {
             path,
             purpose,
+            ladder,
             pool: Mutex::default(),
             returned: Condvar::new(),
         }
@@ -55,7 +58,7 @@ impl Readers {
     /// # Errors
     /// Those of opening.
     pub(super) fn open(&self, operation: &'static str) -> Result<Connection, IndexError> {
-        connection::open(&self.path, self.purpose).map_err(|error| match error {
+        connection::open(&self.path, self.purpose, self.ladder).map_err(|error| match error {
             OpenError::Index(error) => error,
             other => backend(operation, other),
         })

@@ -11,10 +11,11 @@
 /// Marks the file as an index of this project ("artf").
 pub(super) const APPLICATION_ID: i32 = 0x6172_7466;
 
-/// The version of the tables. A program refuses an index of a newer one.
-pub(super) const VERSION: i32 = 1;
+/// The version of the tables below, the first that was given out. What was changed since is in the steps of
+/// the ladder.
+pub(super) const VERSION: u32 = 1;
 
-/// Makes all tables.
+/// Makes all tables, as they were in the first version: this stays as it is.
 pub(super) const CREATE: &str = "
 -- The registry that this is, its epoch, the directory that it was last opened in, and the last
 -- revision that left the feed.
