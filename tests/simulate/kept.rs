@@ -19,6 +19,11 @@ pub(crate) const KEPT: &[(u64, &str)] = &[
         "a fault that was told late, when no part of the machine failed any more, was taken for a failure",
     ),
     (
+        146_764,
+        "a mount that began before a push of the same blob, and ended after it, shortened the lease of what the push \
+         had acknowledged",
+    ),
+    (
         62_765,
         "a change set that was made before a power cut, if at all, was judged by the clock of after it",
     ),

@@ -172,7 +172,8 @@ pub enum Change {
     /// Links a blob to a package. One that the registry does not have is a conflict. With a lease,
     /// the blob is kept until it ends or a manifest takes the blob. A link that is there already takes
     /// the lease that is given, whether it had one or not and whether a manifest names the blob or
-    /// not; where none is given it stays as it is. Neither has an event.
+    /// not, unless its own ends later ([`Lease::or_later`]): who was slower must not take from another what
+    /// was acknowledged. Where none is given it stays as it is. None of this has an event.
     Link(PackageRef, Digest, Option<Lease>),
     /// Keeps a linked blob under a name until it is unpinned. One that is not linked is a conflict; a
     /// pin that is there changes nothing.
@@ -429,7 +430,8 @@ pub enum Bookkeeping {
         /// By whom.
         holder: Holder,
     },
-    /// Gives a linked blob a lease, or replaces the one it has. One that is not linked is a conflict.
+    /// Gives a linked blob a lease, or replaces the one it has, unless that ends later
+    /// ([`Lease::or_later`]). One that is not linked is a conflict.
     Lease(PackageRef, Digest, Lease),
     /// Deletes at most so many past rows, of tags and manifests, of the repository that its horizon
     /// has passed, and puts what they named up for review. It is passed when the revision that ended

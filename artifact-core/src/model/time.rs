@@ -114,6 +114,15 @@ impl Lease {
     pub fn left(&self, now: &BootTime) -> Option<u64> {
         (self.deadline.boot == now.boot).then(|| self.deadline.millis.saturating_sub(now.millis))
     }
+
+    /// Returns what holds from now on where this lease is given to what has another: the one that ends later, and
+    /// this one where they are of two boots and nobody can say.
+    #[must_use]
+    pub fn or_later(self, held: Option<&Self>) -> Self {
+        let (own, boot) = (self.deadline.millis, &self.deadline.boot);
+        let later = held.filter(|held| held.deadline.boot == *boot && held.deadline.millis > own);
+        later.cloned().unwrap_or(self)
+    }
 }
 
 #[cfg(test)]
@@ -126,6 +135,21 @@ mod tests {
         assert_eq!(time.to_string(), "2026-11-21T13:20:00.123Z");
         assert_eq!(time.to_string().parse(), Ok(time));
         assert!("yesterday".parse::<Timestamp>().is_err());
+    }
+
+    #[test]
+    fn of_two_leases_the_later_holds_unless_nobody_can_say() {
+        let lease =
+            |boot: &str, millis| Lease::starting(&BootTime::new(BootId::new(boot), millis), 500);
+        let given = lease("a", 1_000);
+        for (held, holds) in [
+            (None, &given),
+            (Some(lease("a", 900)), &given),
+            (Some(lease("a", 1_100)), &lease("a", 1_100)),
+            (Some(lease("b", 1_100)), &given),
+        ] {
+            assert_eq!(given.clone().or_later(held.as_ref()), *holds);
+        }
     }
 
     /// I17: a lease of another boot says nothing, rather than that it is over.

@@ -45,7 +45,7 @@ pub fn note(state: &mut State, bookkeeping: Bookkeeping) -> Result<u64, Refused>
             let Some(link) = link_mut(state, &package, &digest) else {
                 return Err(Conflict::NotLinked { package, digest }.into());
             };
-            link.lease = Some(lease);
+            link.lease = Some(lease.or_later(link.lease.as_ref()));
             1
         }
         Bookkeeping::Prune(repository, limit) => prune(state, &repository, limit),

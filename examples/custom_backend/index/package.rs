@@ -158,8 +158,9 @@ impl Draft<'_> {
         }
         match self.state.package_mut(&package).links.entry(digest) {
             Entry::Occupied(mut link) => {
-                if lease.is_some() {
-                    link.get_mut().lease = lease;
+                if let Some(lease) = lease {
+                    let link = link.get_mut();
+                    link.lease = Some(lease.or_later(link.lease.as_ref()));
                 }
             }
             Entry::Vacant(place) => {

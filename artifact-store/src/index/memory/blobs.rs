@@ -80,8 +80,8 @@ impl Edit {
         let links = &mut self.package(package).links;
         let is_new = !links.contains_key(&digest);
         let held = links.entry(digest).or_default();
-        if lease.is_some() {
-            *held = lease;
+        if let Some(lease) = lease {
+            *held = Some(lease.or_later(held.as_ref()));
         }
         if is_new {
             let package = package.clone();

@@ -168,7 +168,7 @@ fn hold(
         let package = package.clone();
         return Err(Conflict::NotLinked { package, digest });
     };
-    *held = Some(lease);
+    *held = Some(lease.or_later(held.as_ref()));
     Ok(1)
 }
 

@@ -15,7 +15,7 @@ async fn lease(kit: &IndexKit, package: &PackageRef, number: u8) -> Option<Lease
     link.expect("blob answers").and_then(|link| link.lease)
 }
 
-/// MI-13: a lease is given, renewed, taken by a manifest, and ends with its link.
+/// MI-13: a lease is given, renewed, never shortened, taken by a manifest, and ends with its link.
 pub async fn mi_13_leases_are_renewed_and_end(kit: &mut IndexKit) {
     let a = package("a");
     let leased = |number, until| Change::Link(a.clone(), digest(number), Some(lease_until(until)));
@@ -32,6 +32,14 @@ pub async fn mi_13_leases_are_renewed_and_end(kit: &mut IndexKit) {
         lease(kit, &a, 1).await,
         Some(lease_until(400)),
         "a link without one leaves it"
+    );
+    kit.make([leased(1, 350)]).await;
+    kit.note(Bookkeeping::Lease(a.clone(), digest(1), lease_until(390)))
+        .await;
+    assert_eq!(
+        lease(kit, &a, 1).await,
+        Some(lease_until(400)),
+        "who was slower takes nothing from it"
     );
     kit.note(Bookkeeping::Lease(a.clone(), digest(4), lease_until(150)))
         .await;

@@ -56,7 +56,7 @@ pub(in crate::index::sqlite) fn link(
     usage::charge(tx, package, digest, size)
 }
 
-/// Gives a link a lease, or replaces the one it has.
+/// Gives a link a lease, or replaces the one it has, unless that ends later.
 pub(in crate::index::sqlite) fn set_lease(
     tx: &Tx<'_>,
     package: &Package,
@@ -65,7 +65,8 @@ pub(in crate::index::sqlite) fn set_lease(
 ) -> Outcome<()> {
     let (boot, until, length) = leases::columns(Some(lease));
     let sql = "UPDATE links SET lease_boot = ?3, lease_until = ?4, lease_length = ?5
-        WHERE package = ?1 AND digest = ?2";
+        WHERE package = ?1 AND digest = ?2
+            AND (lease_boot IS NOT ?3 OR lease_until <= ?4)";
     run(tx.conn, sql, (package.id, Raw(digest), boot, until, length))?;
     Ok(())
 }
