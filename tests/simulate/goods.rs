@@ -29,6 +29,10 @@ pub(crate) struct Goods {
     pub(crate) tags: Vec<Tag>,
     /// What each digest stands for.
     pub(crate) contents: BTreeMap<Digest, Bytes>,
+    /// The repository in which nothing is overwritten or deleted, if there is one (I7).
+    pub(crate) keeper: Option<RepositoryName>,
+    /// Whether somebody purges.
+    pub(crate) purges: bool,
 }
 
 impl Goods {
@@ -56,6 +60,9 @@ impl Goods {
         let manifests = vec![first, second, both, about, third];
         let contents = blobs.iter().map(|blob| (blob.digest, blob.bytes.clone()));
         let contents = contents.chain(manifests.iter().map(|m| (m.digest(), m.bytes().clone())));
+        // Drawn apart: so the other worlds stay what they were.
+        let rare = Chance::new(seed, 6);
+        let team = package("team", "x");
         Self {
             contents: contents.collect(),
             blobs,
@@ -63,10 +70,17 @@ impl Goods {
             packages: vec![
                 package("default", "a"),
                 package("default", "b"),
-                package("team", "x"),
+                team.clone(),
             ],
+            keeper: rare.one_in(4).then_some(team.repository),
+            purges: rare.one_in(3),
             tags: ["v1", "v2"].map(|name| name.parse().unwrap()).to_vec(),
         }
+    }
+
+    /// Says whether a package keeps what was once put there (I7).
+    pub(crate) fn keeps(&self, package: &PackageRef) -> bool {
+        self.keeper.as_ref() == Some(&package.repository)
     }
 
     /// Returns the manifest with this digest.

@@ -11,7 +11,7 @@ use std::{
 use artifact_core::{
     Actor, BlobRecord, BootId, BoxError, Change, ChangeSet, Clock as _, Document as _, DocumentKey,
     Grant, Holder, Holders, Location, ManifestIndex as _, Mode, Page, Principal, Registry,
-    RegistryParts, RepositorySettings, Scope, Seams, Spawn as _, User, UserRole,
+    RegistryParts, RepositorySettings, Scope, Seams, Spawn as _, StageSettings, User, UserRole,
 };
 use artifact_store::{FsBlobStore, FsOptions};
 use artifact_testkit::seams::{FakeClock, SeededRng, Simulated};
@@ -131,11 +131,19 @@ impl Machine {
         drop(book.expect("a new disk does not fail"));
         let mut team = RepositorySettings::default();
         team.quota = Some(QUOTA);
+        let mut kept = StageSettings::default();
+        (kept.delete, kept.overwrite) = (false, false);
+        team.stage = self
+            .goods
+            .keeper
+            .as_ref()
+            .map(|_| "kept".parse().expect("a name"));
         let everywhere = |role| Grant {
             role,
             scope: Scope::all(),
         };
         let user = |role| User::new(String::from("none"), vec![everywhere(role)]);
+        let stage = team.stage.as_ref().map(|_| ("stage:kept", kept.to_body()));
         let documents = [
             (
                 "repository:default",
@@ -150,7 +158,7 @@ impl Machine {
         self.oracle.ask("set-up", Ask::Setup, self.clock.boot());
         let actor = Actor::new(Principal::System, Some("set-up".into()));
         let mut changes = ChangeSet::new(actor, self.clock.now());
-        for (key, body) in documents {
+        for (key, body) in stage.into_iter().chain(documents) {
             let key: DocumentKey = key.parse().expect("the key of a document");
             changes = changes.change(Change::PutDocument(key, body));
         }

@@ -16,6 +16,8 @@ pub(crate) struct Memory {
     pub(crate) number: u64,
     pub(crate) principal: Principal,
     pub(crate) chance: Chance,
+    /// For what only some worlds have.
+    pub(crate) rare: Chance,
     /// How much it is still going to ask.
     pub(crate) left: Mutex<u32>,
     pub(crate) asked: Mutex<u64>,
@@ -47,6 +49,7 @@ impl Memory {
             number,
             principal,
             chance: Chance::new(seed, 100 + number),
+            rare: Chance::new(seed, 300 + number),
             left: Mutex::new(left),
             asked: Mutex::new(0),
             uploads: Mutex::default(),

@@ -69,6 +69,9 @@ impl Client {
         if self.place.oracle.model(crate::oracle::Model::is_read_only) && chance.one_in(3) {
             return self.set_mode_to(Mode::ReadWrite).boxed();
         }
+        if self.place.goods.purges && self.memory.rare.one_in(8) {
+            return self.purge().boxed();
+        }
         match chance.below(100) {
             0..10 => self.push_one().boxed(),
             10..28 => self.publish().boxed(),

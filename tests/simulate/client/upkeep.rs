@@ -1,7 +1,8 @@
 //! What the registry does for itself.
 
 use artifact_core::{
-    CollectOptions, Collected, Forget, Principal, RequestContext, Revision, ScrubOptions, Scrubbed,
+    CollectOptions, Collected, Digest, Forget, Principal, RequestContext, Revision, ScrubOptions,
+    Scrubbed,
 };
 
 use super::base::Client;
@@ -28,6 +29,29 @@ impl Client {
         let session = session.registry().session(Principal::System, context);
         let outcome = session.collect(options).await;
         self.tell(&request, outcome, |_| Answer::Done)
+    }
+
+    /// Purges something, mostly what no package has.
+    pub(super) async fn purge(&self) {
+        let goods = &self.place.goods;
+        let oracle = &self.place.oracle;
+        let is_free = |digest: &&Digest| {
+            oracle.model(|model| !model.anybody_had(model.head, model.head, digest))
+        };
+        let rare = &self.memory.rare;
+        let all: Vec<&Digest> = goods.contents.keys().collect();
+        let free: Vec<&Digest> = goods.contents.keys().filter(is_free).collect();
+        let among = if free.is_empty() || rare.one_in(4) {
+            &all
+        } else {
+            &free
+        };
+        let digest = **rare.pick(among);
+        let (request, session) = self.ask(Ask::Purge(digest));
+        let context = RequestContext::with_request(request.clone());
+        let session = session.registry().session(Principal::System, context);
+        let outcome = session.purge(&digest).await;
+        self.tell(&request, outcome, |()| Answer::Done);
     }
 
     pub(super) async fn scrub(&self) {

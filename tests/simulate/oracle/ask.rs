@@ -38,6 +38,8 @@ pub(crate) enum Ask {
     Tags(Option<Revision>, PackageRef),
     Referrers(Option<Revision>, PackageRef, Digest),
     Collect,
+    /// To remove the bytes of some content for ever.
+    Purge(Digest),
     Scrub,
     SetMode,
     /// Work on an upload that changes no revision: to begin, write, suspend or cancel it.
@@ -69,6 +71,7 @@ impl Ask {
             Self::Tag(..) | Self::Manifest(..) => "look up",
             Self::Tags(..) | Self::Referrers(..) => "list",
             Self::Collect => "collect",
+            Self::Purge(_) => "purge",
             Self::Scrub => "scrub",
             Self::SetMode => "set the mode",
             Self::Upload => "work on an upload",

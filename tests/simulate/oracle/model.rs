@@ -61,6 +61,10 @@ pub(crate) struct Model {
     manifests: BTreeMap<(PackageRef, Digest), Past<bool>>,
     links: BTreeMap<(PackageRef, Digest), Past<bool>>,
     rows: BTreeSet<Digest>,
+    /// What each of them was.
+    stored: BTreeMap<Digest, Past<bool>>,
+    /// What was purged, and whether it was stored anew since.
+    purged: BTreeMap<Digest, Past<bool>>,
     mode: Past<String>,
     pub(crate) horizons: BTreeMap<RepositoryName, Revision>,
 }
@@ -143,6 +147,29 @@ impl Model {
         digest: &Digest,
     ) -> (bool, bool) {
         Self::ever_and_always(self.links.get(&(package.clone(), *digest)), first, last)
+    }
+
+    /// Says whether some content was purged, and not stored anew, at one of the revisions, and whether at all.
+    pub(crate) fn purged_between(
+        &self,
+        first: Revision,
+        last: Revision,
+        digest: &Digest,
+    ) -> (bool, bool) {
+        Self::ever_and_always(self.purged.get(digest), first, last)
+    }
+
+    /// Says whether a blob was stored at all of the revisions.
+    pub(crate) fn was_stored(&self, first: Revision, last: Revision, digest: &Digest) -> bool {
+        Self::ever_and_always(self.stored.get(digest), first, last).1
+    }
+
+    /// Says whether any package had some content at one of the revisions.
+    pub(crate) fn anybody_had(&self, first: Revision, last: Revision, digest: &Digest) -> bool {
+        let had = |((_, of), past): (&(PackageRef, Digest), &Past<bool>)| {
+            of == digest && past.between(first, last).contains(&true)
+        };
+        self.links.iter().any(had) || self.manifests.iter().any(had)
     }
 
     pub(crate) fn was_read_only(&self, first: Revision, last: Revision) -> bool {
@@ -282,7 +309,19 @@ impl Model {
     fn fold_event(&mut self, goods: &Goods, event: &Event) -> Result<(), String> {
         let at = self.head;
         match event {
-            Event::BlobStored { digest, .. } => drop(self.rows.insert(*digest)),
+            Event::BlobStored { digest, .. } => {
+                self.rows.insert(*digest);
+                self.stored.entry(*digest).or_default().put(at, true);
+                self.is_back(digest);
+            }
+            Event::Purged { digest } => {
+                if self.anybody_had(at, at, digest) {
+                    return Err(format!("I2 what a package has is not purged: {digest} was"));
+                }
+                self.rows.remove(digest);
+                self.stored.entry(*digest).or_default().put(at, false);
+                self.purged.entry(*digest).or_default().put(at, true);
+            }
             Event::BlobLinked { package, digest } => {
                 self.links
                     .entry((package.clone(), *digest))
@@ -302,6 +341,7 @@ impl Model {
                     ));
                 }
                 self.rows.remove(digest);
+                self.stored.entry(*digest).or_default().put(at, false);
             }
             Event::Forgotten {
                 repository,
@@ -317,6 +357,7 @@ impl Model {
             Event::ManifestPut {
                 package, digest, ..
             } => {
+                self.is_back(digest);
                 self.manifests
                     .entry((package.clone(), *digest))
                     .or_default()
@@ -352,6 +393,14 @@ impl Model {
             other => return Err(format!("I4 nobody asked for {other:?}")),
         }
         Ok(())
+    }
+
+    /// Says that content was stored anew, if it had been purged.
+    fn is_back(&mut self, digest: &Digest) {
+        let at = self.head;
+        if let Some(past) = self.purged.get_mut(digest) {
+            past.put(at, false);
+        }
     }
 
     fn move_tag(

@@ -26,7 +26,23 @@ pub(crate) fn judge_answer(
             "I21 after a failed sync nothing is acknowledged: {digest} was, in a process that had seen one"
         ));
     }
+    if let Ask::Read(Some(_), _, digest) | Ask::Manifest(Some(_), _, digest) = &asked.ask
+        && model.purged_between(first, last, digest).1
+    {
+        return Err(format!(
+            "MI-8 what was purged is never read again: {digest} was, as it had been"
+        ));
+    }
     match (&asked.ask, answer) {
+        (Ask::Purge(digest), _) => {
+            let stays = model.was_stored(first, last, digest);
+            if !stays || model.purged_between(first, last, digest).0 {
+                return Ok(());
+            }
+            Err(format!(
+                "I1 what is acknowledged is done: {digest} was to be purged, and is there"
+            ))
+        }
         (Ask::Lie(package, digest), _) => Err(format!(
             "I3 bytes are taken for their own digest alone: {package} took others for {digest}"
         )),
@@ -101,7 +117,7 @@ pub(crate) fn judge_answer(
         },
         (Ask::Referrers(at, package, subject), Answer::Digests(found)) => {
             match still(*at, first, last) {
-                Some(at) if model.referrers_at(goods, at, package, subject) != *found => {
+                Some(at) if !is_complete(goods, model, asked, at, package, subject, found) => {
                     Err(format!(
                         "I4 a manifest and what refers to it are seen together: the referrers of {subject} in {package} at {at} \
                  are {:?}, and {found:?} was answered",
@@ -117,6 +133,25 @@ pub(crate) fn judge_answer(
         (_, Answer::Committed(committed)) => judge_committed(model, asked, committed),
         _ => Ok(()),
     }
+}
+
+/// Says whether a list of referrers has all, but what was purged since.
+fn is_complete(
+    goods: &Goods,
+    model: &Model,
+    asked: &Asked,
+    at: Revision,
+    package: &PackageRef,
+    subject: &Digest,
+    found: &[Digest],
+) -> bool {
+    let mut left = found.iter().peekable();
+    let told = model.referrers_at(goods, at, package, subject);
+    let missing = told
+        .iter()
+        .filter(|digest| left.next_if_eq(digest).is_none());
+    let purged = |digest: &Digest| model.purged_between(asked.begun, model.head, digest).0;
+    missing.copied().collect::<Vec<_>>().iter().all(purged) && left.next().is_none()
 }
 
 /// Returns the revision that a list is of, where it can only be one.

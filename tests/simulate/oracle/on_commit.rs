@@ -25,6 +25,12 @@ pub(crate) fn judge_commit(
             asked.ask
         ));
     }
+    if let Some(event) = events.iter().find(|event| breaks_promise(goods, event)) {
+        return Err(format!(
+            "I7 a released coordinate stands for one thing for ever: {event:?} came of {:?}",
+            asked.ask
+        ));
+    }
     let repeats = matches!(asked.ask, Ask::Collect | Ask::Setup);
     if !repeats && !asked.made.is_empty() {
         return Err(format!(
@@ -32,7 +38,11 @@ pub(crate) fn judge_commit(
             asked.ask, asked.made
         ));
     }
-    if !matches!(asked.ask, Ask::Collect | Ask::Setup | Ask::SetMode) && before.is_read_only() {
+    let operates = matches!(
+        asked.ask,
+        Ask::Collect | Ask::Purge(_) | Ask::Setup | Ask::SetMode
+    );
+    if !operates && before.is_read_only() {
         return Err(format!(
             "I12 the mode is judged again in the commit: {:?} was made although it is read-only",
             asked.ask
@@ -112,6 +122,19 @@ pub(crate) fn judge_commit(
             judge_tag(before, to, tag, brought, condition, events)
         }
         _ => Ok(()),
+    }
+}
+
+/// Says whether something is overwritten or deleted where that never happens.
+fn breaks_promise(goods: &Goods, event: &Event) -> bool {
+    match event {
+        Event::TagPut {
+            package, previous, ..
+        } => previous.is_some() && goods.keeps(package),
+        Event::TagDeleted { package, .. } | Event::ManifestDeleted { package, .. } => {
+            goods.keeps(package)
+        }
+        _ => false,
     }
 }
 
@@ -243,6 +266,7 @@ fn may_come(goods: &Goods, before: &Model, ask: &Ask, event: &Event) -> bool {
                 ..
             },
         ) => package == to && tag.as_ref() == Some(moved),
+        (Ask::Purge(digest), Event::Purged { digest: purged }) => digest == purged,
         (Ask::Collect, Event::Forgotten { .. } | Event::Collected { .. }) => true,
         (Ask::Collect, Event::BlobUnlinked { package, digest }) => {
             !before.names_at(goods, before.head, package, digest)

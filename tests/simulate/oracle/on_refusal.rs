@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use artifact_core::{Digest, Error, Revision};
+use artifact_core::{Digest, Error, PackageRef, Revision, Tag};
 
 use super::{
     ask::{Ask, Asked, holds},
@@ -21,6 +21,27 @@ const fn at_of(ask: &Ask) -> Option<Revision> {
         | Ask::Tags(at, ..)
         | Ask::Referrers(at, ..) => *at,
         _ => None,
+    }
+}
+
+/// Says whether what is asked would overwrite or delete where that never happens (I7).
+fn is_promised(goods: &Goods, model: &Model, first: Revision, ask: &Ask) -> bool {
+    let stands = |package: &PackageRef, tag: &Tag| {
+        let states = model.tag_between(first, model.head, package, tag);
+        states.iter().any(|(was, ..)| was.is_some())
+    };
+    match ask {
+        Ask::DeleteTag(package, ..)
+        | Ask::DeleteManifest(package, _)
+        | Ask::DeleteBlob(package, _) => goods.keeps(package),
+        Ask::PutManifest(package, _, tags, _) => {
+            goods.keeps(package) && tags.iter().any(|tag| stands(package, tag))
+        }
+        Ask::PutTag(package, tag, ..) => goods.keeps(package) && stands(package, tag),
+        Ask::Bring { to, tag, .. } => {
+            goods.keeps(to) && tag.as_ref().is_some_and(|tag| stands(to, tag))
+        }
+        _ => false,
     }
 }
 
@@ -44,6 +65,16 @@ pub(crate) fn judge_refusal(
         (_, Error::Corrupt { digest }) if rotten.contains(digest) => Ok(()),
         (_, Error::Corrupt { .. }) => unjust("I3 what was stored right reads right"),
         (Ask::Lie(..), Error::DigestMismatch { .. }) => Ok(()),
+        (
+            Ask::Read(Some(_), ..) | Ask::Manifest(Some(_), ..) | Ask::Bring { .. },
+            Error::Purged { digest },
+        ) if model.purged_between(first, last, digest).0 => Ok(()),
+        (Ask::Purge(digest), Error::Precondition { .. })
+            if !model.anybody_had(first, last, digest) =>
+        {
+            unjust("what nobody has may be purged")
+        }
+        (ask, Error::Denied { .. }) if is_promised(goods, model, asked.begun, ask) => Ok(()),
         (_, Error::DigestMismatch { .. } | Error::Size { .. } | Error::Purged { .. }) => {
             unjust("I3 what was sent right is taken")
         }
