@@ -68,10 +68,10 @@ const WELL: &str = "Conflict";
 fn wait(child: Child) -> Option<String> {
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let said = text
+    let mut said = text
         .lines()
         .filter_map(|line| Some(line.split_once('@')?.1.to_owned()));
-    said.last()
+    said.next_back()
 }
 
 /// I25: all steps at once, and the settings stay as somebody has written them.
