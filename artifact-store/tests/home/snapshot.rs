@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use artifact_core::{AsOf, Committed, Location, Page, Revision};
+use artifact_core::{AsOf, Committed, KeyOwner, Location, Page, Revision};
 use artifact_store::{
     home::{Home, HomeError},
     journal::Journal,
@@ -39,11 +39,16 @@ async fn keys(world: &World) -> (BTreeSet<String>, BTreeSet<String>) {
         Location::Inline(_) => None,
     });
     let entries: Vec<_> = world.home.store().list().collect().await;
-    // A slot that was being written while its segment was copied is staged: the next scrub frees it.
-    let stored = entries.into_iter().map(Result::unwrap);
-    let stored = stored.filter(|entry| !entry.staged);
-    let stored = stored.map(|entry| entry.key.to_string());
-    (named.collect(), stored.collect())
+    let mut stored = BTreeSet::new();
+    for entry in entries.into_iter().map(Result::unwrap) {
+        // A slot that was being written while its segment was copied is staged: the next scrub frees it. One
+        // that was committed, and not yet published, is its upload's, or in the trash of who opened the copy.
+        let owner = world.home.index().key_owner(&entry.key).await.unwrap();
+        if !entry.staged && matches!(owner, None | Some(KeyOwner::Blob(_))) {
+            stored.insert(entry.key.to_string());
+        }
+    }
+    (named.collect(), stored)
 }
 
 async fn seeds(world: &World) -> Vec<u64> {
