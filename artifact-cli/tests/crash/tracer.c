@@ -254,11 +254,14 @@ static char kind_of(const struct rule *rule, const unsigned long *arguments, con
     return flags & O_TRUNC ? 'c' : 'r';
 }
 
+/* Who waits for the report finds it whole. */
 static void tell(void) {
-    FILE *file = fopen(report, "w");
-    if (!file) fail(report);
+    char part[PATH_MAX];
+    if ((size_t)snprintf(part, sizeof part, "%s.part", report) >= sizeof part) fail(report);
+    FILE *file = fopen(part, "w");
+    if (!file) fail(part);
     fprintf(file, "%ld %d %s %s\n", count, fired, fired_at ? fired_at->name : "-", fired_path);
-    fclose(file);
+    if (fclose(file) != 0 || rename(part, report) != 0) fail(report);
 }
 
 /* Threads that stand still until SIGUSR1, and the signals that they go on with. */
