@@ -102,7 +102,7 @@ pub async fn bs_9_who_ended_holds_nothing(kit: &mut StoreKit) {
 
 /// BS-9: a writer holds its own upload and no other.
 pub async fn bs_9_other_uploads_are_not_held(kit: &mut StoreKit) {
-    let (_, _, live) = held(kit, 100).await;
+    let (_, own, live) = held(kit, 100).await;
     for size in SIZES {
         let bytes = kit.bytes(size);
         let (_, mut writer) = kit.begin(size).await;
@@ -117,4 +117,5 @@ pub async fn bs_9_other_uploads_are_not_held(kit: &mut StoreKit) {
         deleted.expect("what another writer does not hold");
     }
     live.abort().await.expect("an upload is aborted");
+    kit.clear(&own.key).await;
 }
