@@ -41,26 +41,8 @@ fn without_a_mutation_every_clause_holds() {
     assert_eq!(failing_on(Mutation::None), []);
 }
 
-macro_rules! mutants {
-    ($($test:ident: $clause:literal, $mutation:ident;)*) => {
-        $(
-            #[test]
-            fn $test() {
-                let mutation = Mutation::$mutation;
-                check($clause, &mutation, &failing_on(mutation));
-            }
-        )*
-
-        #[test]
-        fn each_clause_has_a_mutant() {
-            for clause in INDEX_CLAUSES {
-                assert!([$($clause),*].contains(&clause.number), "{}", clause.number);
-            }
-        }
-    };
-}
-
 mutants! {
+    INDEX_CLAUSES;
     mi_1_a_set_is_made_in_part: "MI-1", MadeInPart;
     mi_2_others_go_first: "MI-2", JudgesEarly;
     mi_3_a_tag_of_nothing_is_taken: "MI-3", DanglingTags;

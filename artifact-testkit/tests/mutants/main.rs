@@ -1,6 +1,26 @@
 //! The suites against backends that each break one clause: they tell of that clause and of no other, by one of
 //! its own cases at the least; and without the mutation all cases pass.
 
+/// Makes a test that each mutant is told of by its clause alone, and one that each clause has a mutant.
+macro_rules! mutants {
+    ($clauses:ident; $($test:ident: $clause:literal, $mutation:ident;)*) => {
+        $(
+            #[test]
+            fn $test() {
+                let mutation = Mutation::$mutation;
+                check($clause, &mutation, &failing_on(mutation));
+            }
+        )*
+
+        #[test]
+        fn each_clause_has_a_mutant() {
+            for clause in $clauses {
+                assert!([$($clause),*].contains(&clause.number), "{}", clause.number);
+            }
+        }
+    };
+}
+
 mod index;
 mod index_mutant;
 mod local;

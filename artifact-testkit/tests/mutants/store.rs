@@ -70,26 +70,8 @@ fn without_a_mutation_every_clause_holds() {
     assert_eq!(failing_on(Mutation::None), []);
 }
 
-macro_rules! mutants {
-    ($($test:ident: $clause:literal, $mutation:ident;)*) => {
-        $(
-            #[test]
-            fn $test() {
-                let mutation = Mutation::$mutation;
-                check($clause, &mutation, &failing_on(mutation));
-            }
-        )*
-
-        #[test]
-        fn each_clause_has_a_mutant() {
-            for clause in STORE_CLAUSES {
-                assert!([$($clause),*].contains(&clause.number), "{}", clause.number);
-            }
-        }
-    };
-}
-
 mutants! {
+    STORE_CLAUSES;
     bs_1_what_is_aborted_appears: "BS-1", PublishesAborted;
     bs_1_any_length_is_taken: "BS-1", TakesAnyLength;
     bs_2_a_stamp_changes: "BS-2", RestlessStamps;
