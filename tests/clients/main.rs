@@ -12,6 +12,7 @@ mod mode;
 mod oci_client;
 mod oras;
 mod process;
+mod proxies;
 mod sandbox;
 mod server;
 mod skopeo;

@@ -50,6 +50,10 @@ impl Server {
         }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn mode(&self) -> Mode {
         self.mode
     }

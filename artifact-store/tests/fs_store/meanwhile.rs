@@ -11,10 +11,6 @@ use std::{
 };
 
 use artifact_core::{BlobStore as _, BlobWriter, StoreError, UploadHint};
-use artifact_store::{
-    sys::lock::Hold,
-    vfs::{OpenMode, RealVfs, Vfs as _},
-};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
@@ -383,35 +379,4 @@ async fn f24_a_slot_is_not_deleted_while_it_is_copied() {
     assert_held(told.lock().take().expect("it was copied"));
     writer.write(bytes.slice(500_000..)).await.unwrap();
     commit(writer, &bytes).await.unwrap();
-}
-
-/// F24: a slot that somebody reads stays when the upload ends that went on from it.
-#[tokio::test]
-async fn f24_a_slot_that_is_read_stays_where_its_upload_ends() {
-    /// Where the slots of a segment begin, in bytes.
-    const SLOTS: u64 = 129 * 4096;
-    let place = Place::new();
-    let store = place.open();
-    let mut writer = begin(&store, 900_000).await;
-    writer.write(random(500_000)).await.unwrap();
-    let at = writer.suspend().await.unwrap();
-    let path = place.path(&at.key);
-    let reader = RealVfs::new().open(&path, OpenMode::Read).unwrap().unwrap();
-    assert!(
-        reader
-            .try_lock_range(SLOTS..u64::from(u32::MAX), Hold::Shared)
-            .unwrap()
-    );
-    let writer = store.resume(&ID, at.clone()).await.unwrap().unwrap();
-    writer.abort().await.unwrap();
-    let listed = list(&store).await;
-    assert!(
-        listed
-            .iter()
-            .any(|entry| entry.key == at.key && entry.staged),
-        "{listed:?}"
-    );
-    drop(reader);
-    store.delete(&at.key).await.unwrap();
-    assert_eq!(list(&store).await, []);
 }
