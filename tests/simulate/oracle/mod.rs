@@ -3,6 +3,7 @@
 
 mod answer;
 mod ask;
+mod broken;
 mod model;
 mod on_answer;
 mod on_commit;
