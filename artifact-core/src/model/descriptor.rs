@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{digest::Digest, media_type::MediaType};
+use super::{digest::Digest, json::object, media_type::MediaType};
 
 /// Notes on a manifest or descriptor, by key.
 pub type Annotations = BTreeMap<String, String>;
@@ -32,7 +32,11 @@ pub struct Descriptor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<MediaType>,
     /// What the content runs on, where that matters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub platform: Option<Platform>,
 }
 

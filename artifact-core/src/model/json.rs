@@ -1,10 +1,13 @@
-//! JSON that says one thing: documents with a key given twice are refused.
+//! JSON that says one thing: documents with a key given twice, or with a list in place of an object, are
+//! refused.
 
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, marker::PhantomData};
 
 use serde::{
-    Deserializer,
-    de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
+    Deserialize, Deserializer,
+    de::{
+        DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer,
+    },
 };
 
 /// Checks that `bytes` are one JSON document in which no object gives a key twice.
@@ -102,6 +105,53 @@ impl<'de, R: KeyRule> Visitor<'de> for Walk<R> {
         }
         Ok(())
     }
+}
+
+/// A value that is written as an object.
+///
+/// Left to itself a structure is read from a list, too, its fields in the order in which they stand in
+/// the program: what no other reader of the document would see.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+struct Fields<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+    }
+}
+
+/// Reads a field that is an object, or nothing.
+pub(crate) fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let field = Option::<Object<T>>::deserialize(deserializer)?;
+    Ok(field.map(|Object(value)| value))
+}
+
+/// Reads a field that is a list of objects, or nothing.
+pub(crate) fn objects<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let field = Option::<Vec<Object<T>>>::deserialize(deserializer)?;
+    Ok(field.map(|list| list.into_iter().map(|Object(value)| value).collect()))
 }
 
 #[cfg(test)]

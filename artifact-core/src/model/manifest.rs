@@ -8,7 +8,7 @@ use super::{
     descriptor::{Annotations, Descriptor},
     digest::{Algorithm, Digest},
     hasher::Hasher,
-    json::check_unique_keys,
+    json::{Object, check_unique_keys, object, objects},
     media_type::MediaType,
     spelling::check_spelling,
 };
@@ -80,10 +80,14 @@ struct Wire {
     schema_version: Option<u64>,
     media_type: Option<MediaType>,
     artifact_type: Option<String>,
+    #[serde(default, deserialize_with = "object")]
     config: Option<Descriptor>,
+    #[serde(default, deserialize_with = "objects")]
     layers: Option<Vec<Descriptor>>,
+    #[serde(default, deserialize_with = "objects")]
     manifests: Option<Vec<Descriptor>>,
     fs_layers: Option<serde::de::IgnoredAny>,
+    #[serde(default, deserialize_with = "object")]
     subject: Option<Descriptor>,
     annotations: Option<Annotations>,
 }
@@ -95,10 +99,9 @@ impl Manifest {
     /// `mediaType` counts, and without that its shape. The digest is of `algorithm`.
     ///
     /// # Errors
-    /// [`ManifestError`] when the document is too long, is not JSON, gives a key twice or in another
-    /// case, has both
-    /// `layers` and `manifests`, names another type than came beside it, or misses what its type
-    /// asks for (A36).
+    /// [`ManifestError`] when the document is too long, is not a JSON object, gives a key twice or in
+    /// another case or a list where an object belongs, has both `layers` and `manifests`, names another
+    /// type than came beside it, or misses what its type asks for (A36).
     pub fn parse(
         bytes: Bytes,
         media_type: Option<&MediaType>,
@@ -108,7 +111,7 @@ impl Manifest {
             return Err(ManifestError::TooLarge { size: bytes.len() });
         }
         guard!(551, check_unique_keys(&bytes)).map_err(ManifestError::Json)?;
-        let wire: Wire = serde_json::from_slice(&bytes).map_err(ManifestError::Json)?;
+        let Object::<Wire>(wire) = serde_json::from_slice(&bytes).map_err(ManifestError::Json)?;
         if guard!(552)
             && wire.manifests.is_some()
             && (wire.layers.is_some() || wire.config.is_some())
@@ -324,6 +327,12 @@ mod tests {
         format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":3}}"#)
     }
 
+    /// The fields of a descriptor in the order in which the program declares them.
+    fn entry_as_list(media_type: &str) -> String {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        format!(r#"["{media_type}","{digest}",3,[],{{}},null,null]"#)
+    }
+
     fn image(extra: &str) -> String {
         let config = descriptor("application/vnd.oci.image.config.v1+json");
         let layer = descriptor("application/vnd.oci.image.layer.v1.tar");
@@ -380,6 +389,22 @@ mod tests {
         for twice in [r#","layers":[]"#, r#","x":1,"x":2"#] {
             let refused = parse(&image(twice), None);
             assert!(matches!(refused, Err(ManifestError::Json(_))), "{twice}");
+        }
+        let listed = entry_as_list(MediaType::OCI_EMPTY);
+        let kind = MediaType::OCI_MANIFEST;
+        for list in [
+            format!(r#"[2,"{kind}",null,{entry},[],null,null,null,null]"#),
+            format!(r#"{{"schemaVersion":2,"config":{listed}}}"#),
+            image(&format!(r#","subject":{listed}"#)),
+            format!(r#"{{"schemaVersion":2,"config":{entry},"layers":[{listed}]}}"#),
+            format!(r#"{{"schemaVersion":2,"manifests":[{listed}]}}"#),
+            image(&format!(
+                r#","subject":{},"platform":["a","b",null]}}"#,
+                entry.trim_end_matches('}')
+            )),
+        ] {
+            let refused = parse(&list, None);
+            assert!(matches!(refused, Err(ManifestError::Json(_))), "{list}");
         }
         let spelled = image(r#","Layers":[]"#);
         assert!(matches!(parse(&spelled, None), Err(ManifestError::Json(_))));
