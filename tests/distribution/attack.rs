@@ -43,6 +43,10 @@ async fn a50_ambiguous_requests_are_refused_and_the_connection_is_closed() {
         "GET /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
         "GET /v2/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
         "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /v2/ HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n",
+        "GET /v2/ HTTP/1.1\r\nHost: x\r\nX: y\r\nhost: z\r\n\r\n",
+        "GET /v2/ HTTP/1.1\r\nHost: x y\r\n\r\n",
+        "GET /v2/ HTTP/1.1\r\nX: y\r\n\r\n",
         "GET\t/v2/ HTTP/1.1\r\nHost: x\r\n\r\n",
         "nonsense\r\n\r\n",
     ] {
@@ -114,6 +118,8 @@ async fn harmless_oddities_are_served() {
         "GET /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
         "\r\nGET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         "GET /v2/ HTTP/1.0\r\n\r\n",
+        "GET /v2/ HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n",
+        "GET /v2/ HTTP/1.1\r\nHost: [::1]:5000\r\nConnection: close\r\n\r\n",
         "GET http://x/v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     ] {
         let answers = server.client().raw(head.as_bytes()).await;

@@ -4,9 +4,9 @@
 //! passes over a length beside chunks. A proxy in front may read such a message in another way, and
 //! then believe that a body is the next request. So everything ambiguous is refused before the parser
 //! sees it: a bare CR or LF, a folded line, two lengths, a length with a sign, a length beside chunks,
-//! an encoding that is not `chunked`. The guard only ever refuses; it changes no message.
+//! an encoding that is not `chunked`, two hosts or none. The guard only ever refuses; it changes no message.
 //!
-//! Source: RFC 9112, sections 2.2, 5, 6.3 and 7.1.
+//! Source: RFC 9112, sections 2.2, 3.2, 5, 6.3 and 7.1.
 
 use artifact_core::guard;
 use memchr::memchr;
@@ -53,6 +53,9 @@ struct Head {
     bytes: usize,
     length: Option<u64>,
     chunked: bool,
+    /// Whether it is of a version in which a host must be named.
+    wants_host: bool,
+    has_host: bool,
 }
 
 /// There is something in the message that it must not have.
@@ -187,6 +190,14 @@ impl Guard {
                 return None;
             }
             self.head.chunked = true;
+        } else if name.eq_ignore_ascii_case(b"host") {
+            if guard!(620) && self.head.has_host {
+                return None;
+            }
+            if guard!(621) && !value.iter().all(|byte| is_of_host(*byte)) {
+                return None;
+            }
+            self.head.has_host = true;
         }
         Some(())
     }
@@ -205,10 +216,14 @@ impl Guard {
             return None;
         }
         self.head.lines = 1;
+        self.head.wants_host = line.ends_with(b" HTTP/1.1");
         Some(())
     }
 
     fn end_head(&mut self) -> Option<()> {
+        if guard!(622) && self.head.wants_host && !self.head.has_host {
+            return None;
+        }
         let next = match (self.head.chunked, self.head.length) {
             (true, Some(_)) if guard!(615) => return None,
             (true, _) => State::ChunkLine,
@@ -268,6 +283,16 @@ const fn is_token(byte: u8) -> bool {
         )
 }
 
+/// Says whether a byte may stand in a host with its port.
+///
+/// Source: RFC 3986, section 3.2.2.
+const fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b':' | b'[' | b']' | b'%')
+        || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')')
+        || matches!(byte, b'*' | b'+' | b',' | b';' | b'=')
+}
+
 fn number(value: &[u8]) -> Option<u64> {
     let digits = guard!(
         618,
@@ -311,12 +336,12 @@ mod tests {
         assert_eq!(head("Content-Length: 0\r\n"), Ok(State::Head));
         assert_eq!(head("Content-Length: 5\r\n"), Ok(State::Body(5)));
         assert_eq!(head("Transfer-Encoding: chunked\r\n"), Ok(State::ChunkLine));
-        let body = "PUT / HTTP/1.1\r\nContent-Length: 3\r\n\r\na\nb";
+        let body = "PUT / HTTP/1.1\r\nHost:\r\nContent-Length: 3\r\n\r\na\nb";
         assert_eq!(
             feed(format!("{body}{body}\r\n{body}").as_bytes()),
             Ok(State::Head)
         );
-        let chunks = "PUT / HTTP/1.1\r\ntransfer-encoding:Chunked\r\n\r\n3;x=y\r\n\n\n\n\r\nA \r\n0123456789\r\n0\r\nT: 1\r\n\r\n";
+        let chunks = "PUT / HTTP/1.1\r\nhost: [::1]:5000\r\ntransfer-encoding:Chunked\r\n\r\n3;x=y\r\n\n\n\n\r\nA \r\n0123456789\r\n0\r\nT: 1\r\n\r\n";
         assert_eq!(
             feed(format!("{chunks}{chunks}").as_bytes()),
             Ok(State::Head)
@@ -352,9 +377,16 @@ mod tests {
             ": x\r\n",
             "X Y: z\r\n",
             "X\u{1}: z\r\n",
+            "Host: x\r\n",
+            "host: y\r\n",
         ] {
             assert!(head(headers).is_err(), "{headers:?}");
         }
+        for host in ["x y", "u:p@x", "x/", "x#", "x\"", "\u{e9}"] {
+            let message = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            assert!(feed(message.as_bytes()).is_err(), "{host:?}");
+        }
+        assert!(feed(b"GET / HTTP/1.1\r\nX: y\r\n\r\n").is_err());
         assert!(feed(b"GET / HTTP/1.1\nHost: x\n\n").is_err());
         assert!(feed(b"GET / HTTP/1.1\r\n\n").is_err());
         assert!(feed(b"CONNECT a:1 HTTP/1.1\r\n\r\n").is_err());
@@ -373,7 +405,8 @@ mod tests {
             "0\r\nX: a\n\r\n",
             "0\r\nno header\r\n\r\n",
         ] {
-            let message = format!("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
+            let message =
+                format!("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
             assert!(feed(message.as_bytes()).is_err(), "{chunks:?}");
         }
     }
@@ -394,7 +427,7 @@ mod tests {
         let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
         bytes.extend_from_slice(b"\n\r\0\n\n\n");
         assert_eq!(feed(&bytes), Ok(State::Other));
-        assert!(feed(b"GET / HTTP/1.1\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\n").is_err());
+        assert!(feed(b"GET / HTTP/1.0\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\n").is_err());
     }
 
     /// The mark goes where the parser has not been yet.
