@@ -9,10 +9,11 @@ use crate::{
     model::{document::UserRole, name::Scope},
 };
 
-/// Decides by the roles that users were granted, and by what a stage forbids to all.
+/// Decides by the roles that users were granted, by what is open to everybody, and by what a stage
+/// forbids to all.
 ///
 /// The embedder and the registry itself may do everything that the stage does not forbid. An
-/// anonymous caller may do what the door says.
+/// anonymous caller may do what the door says, and a user no less: to log in takes nothing away.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct RolePolicy;
@@ -28,6 +29,9 @@ impl PolicyEngine for RolePolicy {
             Principal::Embedder => Decision::allow("the embedding program may do everything"),
             Principal::System => Decision::allow("the registry works for itself"),
             Principal::Anonymous(access) => anonymous(*access, request.action),
+            Principal::User(_) if facts.user.is_some() && is_open(facts.open, request.action) => {
+                Decision::allow("it is open to everybody here")
+            }
             Principal::User(name) => match facts.user {
                 Some(user) => granted(user.grants.iter().map(|g| (g.role, &g.scope)), request),
                 None => Decision::deny(format!("there is no user {name}")),
@@ -49,15 +53,18 @@ fn stage_refusal(action: Action, facts: &Facts<'_>) -> Option<Decision> {
     }
 }
 
-fn anonymous(access: AnonymousAccess, action: Action) -> Decision {
-    let allowed = match action {
+fn is_open(access: AnonymousAccess, action: Action) -> bool {
+    match action {
         Action::Read => guard!(351, access >= AnonymousAccess::Read),
         Action::Create | Action::Overwrite | Action::Delete => {
             guard!(352, access >= AnonymousAccess::Write)
         }
         Action::Administer | Action::Operate => guard!(353, false),
-    };
-    if allowed {
+    }
+}
+
+fn anonymous(access: AnonymousAccess, action: Action) -> Decision {
+    if is_open(access, action) {
         Decision::allow("it is open to everybody here")
     } else {
         Decision::deny("it is not open to everybody here")
@@ -116,9 +123,16 @@ mod tests {
             action,
             target: Target::Package(&package, None),
         };
-        RolePolicy
-            .decide(&request, &Facts { user, stage: None })
-            .effect
+        RolePolicy.decide(&request, &facts(user)).effect
+    }
+
+    /// What is known where no stage binds, and nothing is open.
+    fn facts(user: Option<&User>) -> Facts<'_> {
+        Facts {
+            user,
+            stage: None,
+            open: AnonymousAccess::None,
+        }
     }
 
     fn allowed(role: UserRole, scope: &str) -> Vec<Action> {
@@ -161,6 +175,39 @@ mod tests {
         }
     }
 
+    /// To log in takes nothing away of what everybody may do; who was removed may do nothing.
+    #[test]
+    fn a_user_may_do_what_everybody_may() {
+        let user = User::new(String::new(), Vec::new());
+        let principal = Principal::User("ann".parse().unwrap());
+        let package = PackageRef::in_default(&"app".parse().unwrap());
+        let may = |open, user, action: &&Action| {
+            let target = Target::Package(&package, None);
+            let request = Request {
+                principal: &principal,
+                action: **action,
+                target,
+            };
+            let facts = Facts {
+                open,
+                ..facts(user)
+            };
+            RolePolicy.decide(&request, &facts).effect == Effect::Allow
+        };
+        for (open, most) in [
+            (AnonymousAccess::None, 0),
+            (AnonymousAccess::Read, 1),
+            (AnonymousAccess::Write, 4),
+        ] {
+            let allowed = ALL.iter().filter(|action| may(open, Some(&user), action));
+            assert_eq!(allowed.count(), most, "{open:?}");
+            assert!(
+                !ALL.iter().any(|action| may(open, None, &action)),
+                "{open:?}"
+            );
+        }
+    }
+
     /// A12, I7: what the stage forbids is forbidden to all.
     #[test]
     fn a12_the_stage_binds_everybody() {
@@ -180,6 +227,7 @@ mod tests {
             let facts = Facts {
                 user: None,
                 stage: Some(&stage),
+                open: AnonymousAccess::Write,
             };
             assert_eq!(RolePolicy.decide(&request, &facts).effect, Effect::Deny);
         }

@@ -143,6 +143,30 @@ async fn a_token_is_given_to_anybody_for_what_is_open() {
     token(&closed.client(), &[]).await.expect(401);
 }
 
+/// Who logs in may do what everybody may, by Basic and by token: a client that has a password sends it
+/// also for what is open.
+#[tokio::test]
+async fn who_logs_in_may_do_no_less_than_anybody() {
+    let server = world(AnonymousAccess::Read).await;
+    let catalog = server.client().get("/v2/_catalog").await.expect(200).json();
+    for user in ["nobody", "writer"] {
+        let scopes = ["repository:secret/app:pull,push", "registry:catalog:*"];
+        for client in [server.user(user), bearer(&server, user, &scopes).await] {
+            let secret = "/v2/secret/app/manifests/v1";
+            client.get(secret).await.expect(200);
+            client.get("/v2/secret/app/tags/list").await.expect(200);
+            assert_eq!(client.get("/v2/_catalog").await.expect(200).json(), catalog);
+            let refused = client.post("/v2/secret/app/blobs/uploads/").await;
+            assert!(matches!(refused.status.as_u16(), 401 | 403), "{refused:?}");
+            let refused = client.delete(secret).await;
+            assert!(matches!(refused.status.as_u16(), 401 | 403), "{refused:?}");
+        }
+    }
+    let closed = world(AnonymousAccess::None).await;
+    let nobody = closed.user("nobody");
+    nobody.get("/v2/secret/app/manifests/v1").await.expect(404);
+}
+
 /// A15: what a token says is no more than its user may, whatever it was asked for.
 #[tokio::test]
 async fn a15_a_token_says_no_more_than_its_user_may() {

@@ -51,7 +51,7 @@ pub(crate) struct ServeArgs {
     /// The address and port to listen on; may be given several times
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:5000", value_parser = address)]
     listen: Vec<SocketAddr>,
-    /// What those may do who do not log in
+    /// What those may do who do not log in; who does may do no less
     #[arg(long, value_enum, default_value_t)]
     anonymous: AnonymousName,
     /// The chain of certificates, in PEM, the server's own first

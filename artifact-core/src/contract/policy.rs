@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::principal::Principal;
+use super::principal::{AnonymousAccess, Principal};
 use crate::model::{
     document::{StageSettings, User},
     name::{PackageRef, RepositoryName, Scope, Tag},
@@ -83,6 +83,8 @@ pub struct Facts<'a> {
     pub user: Option<&'a User>,
     /// The settings of the stage of the repository, where the target lies in one.
     pub stage: Option<&'a StageSettings>,
+    /// What is open to everybody at the door through which the request came, whoever asks.
+    pub open: AnonymousAccess,
 }
 
 /// Allowed or not, and why.

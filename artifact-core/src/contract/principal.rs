@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::name::UserName;
 
-/// What those may do who do not say who they are.
+/// What those may do who do not say who they are. Who does say it may do no less.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(

@@ -163,6 +163,7 @@ impl Session {
         let facts = Facts {
             user: user.as_ref().and_then(|user| user.value.as_ref()),
             stage: effective.as_ref().map(|effective| &effective.stage),
+            open: self.context().open,
         };
         let request = Request {
             principal: self.principal(),
@@ -262,6 +263,7 @@ impl Session {
         let facts = Facts {
             user: user.as_ref().and_then(|user| user.value.as_ref()),
             stage: None,
+            open: self.context().open,
         };
         let request = Request {
             principal: self.principal(),

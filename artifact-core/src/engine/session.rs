@@ -9,7 +9,7 @@ use crate::contract::record::Page;
 use crate::{
     contract::{
         change::{Actor, ChangeSet},
-        principal::Principal,
+        principal::{AnonymousAccess, Principal},
         record::AsOf,
     },
     error::{Error, What},
@@ -30,6 +30,8 @@ pub struct RequestContext {
     pub address: Option<String>,
     /// The W3C trace parent.
     pub trace_parent: Option<String>,
+    /// What is open to everybody at the door that it came through.
+    pub open: AnonymousAccess,
 }
 
 impl RequestContext {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use artifact_core::{
-    Action, AnonymousAccess, AsOf, Error, OciName, PackageRef, Principal, Registry, Session,
-    Target, UserName, guard,
+    Action, AnonymousAccess, AsOf, Error, OciName, PackageRef, Principal, Registry, RequestContext,
+    Session, Target, UserName, guard,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -199,6 +199,12 @@ impl Door {
         )
     }
 
+    /// Returns the session of a principal that came through this door.
+    pub(crate) fn session(&self, principal: Principal, mut context: RequestContext) -> Session {
+        context.open = self.options.anonymous;
+        self.registry.session(principal, context)
+    }
+
     /// Says whether callers are sent to ask for tokens: where some things are open to anybody, a
     /// client would otherwise never say who it is.
     ///
@@ -240,10 +246,10 @@ impl Door {
         &self,
         user: Option<(UserName, artifact_core::Generation)>,
         asked: &Scopes,
-        context: artifact_core::RequestContext,
+        context: RequestContext,
     ) -> Result<Token, Error> {
         let principal = self.principal(user.as_ref().map(|(name, _)| name.clone()));
-        let session = self.registry.session(principal, context);
+        let session = self.session(principal, context);
         let mut scopes = Scopes::default();
         for scope in asked.iter() {
             if let Some(scope) = self.cut(&session, scope).await? {

@@ -122,7 +122,7 @@ impl OciService {
             }
         };
         let context = arrival.context(&parts.headers);
-        let session = door.registry().session(caller.principal.clone(), context);
+        let session = door.session(caller.principal.clone(), context);
         let call = Call {
             shared: Arc::clone(&self.shared),
             session,
