@@ -139,6 +139,7 @@ async fn a_chunk_whose_range_is_none_is_refused() {
             .await
             .expect(416);
         assert_eq!(refused.header("range"), "0-0", "{range}");
+        assert!(refused.message().contains("<first>-<last>"), "{refused:?}");
     }
     let refused = client
         .patch(&location, Some("0-4"), "abcd")

@@ -113,6 +113,7 @@ async fn a12_deletion_may_be_disabled() {
     ] {
         let refused = client.delete(&path).await.expect(405);
         assert_eq!(refused.code(), "UNSUPPORTED");
+        assert!(refused.message().contains("to delete"), "{refused:?}");
         client.head(&path).await.expect(200);
     }
 }
@@ -129,6 +130,7 @@ async fn i7_tags_may_stand_still() {
     let second = image(&json!({ "annotations": { "n": "2" } }));
     let refused = second.put(&client, "fixed/app", "v1").await.expect(403);
     assert_eq!(refused.code(), "DENIED");
+    assert!(refused.message().contains("to move a tag"), "{refused:?}");
     second.put(&client, "fixed/app", "v2").await.expect(201);
     let got = client.get("/v2/fixed/app/manifests/v1").await.expect(200);
     assert_eq!(got.body, first.bytes);

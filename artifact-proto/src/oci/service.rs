@@ -363,11 +363,12 @@ async fn forbidden_to_all(call: &Call, route: &Route, error: &Error) -> Option<R
     if guard!(603) && !may.unwrap_or(false) {
         return None;
     }
-    let words = "the settings of the repository forbid this to everybody";
     Some(if action == Action::Delete {
+        let words = "the settings of the repository forbid everybody to delete";
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported, words)
             .header(ALLOW, HeaderValue::from_static("GET, HEAD, PUT"))
     } else {
+        let words = "the settings of the repository forbid everybody to move a tag that is there: push another tag";
         Refusal::new(StatusCode::FORBIDDEN, Code::Denied, words)
     })
 }

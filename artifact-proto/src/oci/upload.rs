@@ -262,27 +262,32 @@ async fn resumed(
     let length = chunk.map(|chunk| chunk.length).or(announced);
     match call.session.resume_upload(&package, id, offset).await {
         Ok(upload) => Ok((upload, length)),
-        Err(error @ Error::Offset { offset, .. }) => Err(stands_at(&error, name, id, offset)),
+        Err(error @ Error::Offset { offset, .. }) => {
+            Err(stands_at(&error, name, id, offset).into())
+        }
         Err(error) => Err(Failure::Core(error, Noun::Upload)),
     }
 }
 
-/// Answers to a chunk whose place cannot be read; it tells where the upload stands, if the caller
-/// may know.
+/// Answers to a chunk whose place cannot be read; it tells how places are written and where the upload
+/// stands, if the caller may know.
 async fn misplaced(call: &Call, name: &OciName, package: &PackageRef, id: &UploadId) -> Failure {
     match call.session.upload_status(package, id).await {
         Ok(status) => {
             let (id, offset) = (status.id, status.offset);
-            stands_at(&Error::Offset { id, offset }, name, &id, offset)
+            let mut refusal = stands_at(&Error::Offset { id, offset }, name, &id, offset);
+            let form = "the header Content-Range is <first>-<last>, such as 0-1023";
+            refusal.message = format!("{form}; {}", refusal.message);
+            refusal.into()
         }
         Err(error) => Failure::Core(error, Noun::Upload),
     }
 }
 
-fn stands_at(error: &Error, name: &OciName, id: &UploadId, offset: u64) -> Failure {
+fn stands_at(error: &Error, name: &OciName, id: &UploadId, offset: u64) -> Refusal {
     let mut refusal = Refusal::of(error, Noun::Upload);
     locate(&mut refusal.headers, name, id, offset);
-    Failure::Refused(refusal)
+    refusal
 }
 
 fn wrong_length() -> Refusal {

@@ -48,6 +48,13 @@ impl Reply {
         code.to_owned()
     }
 
+    /// Returns what a refusal says to people.
+    pub(crate) fn message(&self) -> String {
+        let body = self.json();
+        let message = body["errors"][0]["message"].as_str();
+        message.expect("a message is a text").to_owned()
+    }
+
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
