@@ -26,7 +26,8 @@ async fn pages(client: &Client, first: &str, list: &str) -> Vec<Vec<String>> {
 }
 
 /// 200 with the name and the tags, in order; a subset by `n` and `last`, with `Link` while there are
-/// more; `n=0` is an empty list without one.
+/// more; `n=0` is an empty list without one. The order is that of bytes, capitals first: the
+/// specification says otherwise, and its conformance tests allow it, for so registries list.
 #[tokio::test]
 async fn tags_are_listed_in_order_and_by_pages() {
     let server = server().await;
