@@ -14,9 +14,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    time::timeout,
 };
 
-use crate::support::{Client, Setup, client::read_all, digest, noise};
+use crate::support::{Client, Setup, digest, noise};
 
 /// How many connections do nothing.
 const CROWD: usize = 10_000;
@@ -114,9 +115,10 @@ async fn serve(connections: usize) {
     make_room(connections as u64 + 500);
     let mut setup = Setup::default();
     setup.limits.connections = connections;
-    // They stay for as long as the test looks.
+    // They stay for as long as the test looks, and so does the push that waits until they are there.
     setup.limits.head = Duration::from_secs(600);
     setup.limits.idle = Duration::from_secs(600);
+    setup.limits.window = Duration::from_secs(600);
     let server = setup.serve().await;
     eprintln!("serving {}", server.address);
     until_the_end().await;
@@ -160,7 +162,7 @@ async fn lives(test: &str, connections: usize) {
     let bytes = noise(1, 400_000);
     let mut live = TcpStream::connect(address).await.unwrap();
     let head = format!(
-        "PUT {}?digest={} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
+        "PUT {}?digest={} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
         begun.header("location"),
         digest(&bytes),
         bytes.len()
@@ -176,7 +178,10 @@ async fn lives(test: &str, connections: usize) {
     let accepted: usize = number_after(&open, accepted);
     assert!(accepted >= CROWD, "{accepted} were accepted");
     live.write_all(&bytes[200_000..]).await.unwrap();
-    let answer = read_all(&mut live).await;
+    let mut answer = String::new();
+    let read = live.read_to_string(&mut answer);
+    let read = timeout(Duration::from_secs(60), read).await;
+    read.expect("an answer in time").unwrap();
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     for seed in 10..20 {
         let pushed = client.push("b", noise(seed, 300_000)).await;
