@@ -1,6 +1,6 @@
 //! A registry, served.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{fs, io::ErrorKind, net::SocketAddr, path::Path, sync::Arc, thread, time::Duration};
 
 use artifact::{
     AnonymousAccess, Grant, OpenOptions, Registry, RepositorySettings, Session, StageSettings,
@@ -25,7 +25,7 @@ pub(crate) struct TestServer {
     pub(crate) metrics: Arc<Metrics>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<Stopped>>,
-    directory: TempDir,
+    directory: Place,
 }
 
 /// How a registry is to be served.
@@ -79,7 +79,7 @@ impl Setup {
             .clock(clock.clone())
             .spawn(Arc::new(TokioSpawn::current()))
             .observer(Arc::new(AccessMetrics::new(Arc::clone(&metrics))))
-            .open_async(directory.path().join("registry"))
+            .open_async(directory.0.path().join("registry"))
             .await
             .unwrap();
         let embedder = registry.embedder();
@@ -123,15 +123,31 @@ impl Setup {
     }
 }
 
+/// A directory that goes with its test, also while a thread of the server still ends its work there.
+struct Place(TempDir);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for _ in 0..100 {
+            match fs::remove_dir_all(self.0.path()) {
+                Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
 /// Returns a directory in memory where there is one: the protocol is tested here, and not the disk.
-fn directory() -> TempDir {
+fn directory() -> Place {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() {
         tempfile::tempdir_in(memory)
     } else {
         tempfile::tempdir()
     };
-    made.unwrap()
+    Place(made.unwrap())
 }
 
 impl TestServer {
@@ -177,7 +193,7 @@ impl TestServer {
 
     /// Changes a byte of a blob that has a file of its own.
     pub(crate) fn rot(&self, blob: &[u8]) {
-        artifact_testkit::files::rot(self.directory.path(), blob).unwrap();
+        artifact_testkit::files::rot(self.directory.0.path(), blob).unwrap();
     }
 
     /// Stops the server in order, and says how that went.
