@@ -131,25 +131,89 @@ impl Upload {
         wait(self.upload.abort())?
     }
 
+    /// Sends on what was gathered. Where that fails it stays gathered, for it was taken from the caller.
     fn send_gathered(&mut self) -> Result<(), Error> {
         if self.gathered.is_empty() {
             return Ok(());
         }
         let chunk = self.gathered.split().freeze();
-        wait(self.upload.write(chunk))?
+        let sent = wait(self.upload.write(chunk.clone())).flatten();
+        if sent.is_err() {
+            self.gathered = BytesMut::from(chunk);
+        }
+        sent
     }
 }
 
 impl Write for Upload {
+    /// Takes some of the bytes: never so many that they would need more memory than a chunk.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.gathered.extend_from_slice(bytes);
+        // Before any are taken: of a write that fails none is.
         if self.gathered.len() >= GATHER {
             self.send_gathered().map_err(io::Error::other)?;
         }
-        Ok(bytes.len())
+        let count = bytes.len().min(GATHER - self.gathered.len());
+        self.gathered
+            .extend_from_slice(bytes.get(..count).unwrap_or_default());
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.send_gathered().map_err(io::Error::other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use artifact_core::{ErrorKind, NamespaceSettings, PackageRef, Scope, UploadOptions};
+
+    use super::*;
+    use crate::Registry;
+
+    /// I23: however much is given at once, no more of it is taken than is sent on together.
+    #[test]
+    fn i23_a_write_takes_no_more_than_a_chunk() {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = Registry::create(directory.path().join("registry")).unwrap();
+        let package = PackageRef::in_default(&"app".parse().unwrap());
+        let begun = registry
+            .blocking()
+            .begin_upload(&package, UploadOptions::default());
+        let mut upload = begun.unwrap();
+        let much = vec![7; 5 * GATHER];
+        assert_eq!(upload.write(&much).unwrap(), GATHER);
+        upload.write_all(&much).unwrap();
+        assert!(upload.gathered.len() <= GATHER);
+        assert_eq!(upload.finish(None).unwrap().size, 6 * GATHER as u64);
+    }
+
+    /// I3: what was taken is in the blob, or there is no blob: a refusal on the way loses nothing.
+    #[test]
+    fn i3_what_was_taken_is_not_lost_by_a_refusal() {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = Registry::create(directory.path().join("registry")).unwrap();
+        let session = registry.blocking();
+        let mut quota = NamespaceSettings::default();
+        quota.quota = Some(20_000);
+        session.set_namespace(&Scope::all(), &quota).unwrap();
+        let package = PackageRef::in_default(&"app".parse().unwrap());
+        let begin = || session.begin_upload(&package, UploadOptions::default());
+        let mut first = begin().unwrap();
+        first.write_all(&[1; 15_000]).unwrap();
+        let first = first.finish(None).unwrap();
+        let refused = || {
+            let mut upload = begin().unwrap();
+            upload.write_all(&[7; 9_000]).unwrap();
+            let refused = upload.flush().unwrap_err();
+            let refused = refused
+                .get_ref()
+                .and_then(|error| error.downcast_ref::<Error>());
+            assert_eq!(refused.map(Error::kind), Some(ErrorKind::Quota));
+            upload
+        };
+        assert_eq!(refused().finish(None).unwrap_err().kind(), ErrorKind::Quota);
+        let upload = refused();
+        session.delete_blob(&package, &first.digest).unwrap();
+        assert_eq!(upload.finish(None).unwrap().size, 9_000);
     }
 }

@@ -153,9 +153,12 @@ impl Upload {
 
     /// Receives the next bytes. They are hashed and written while the caller gets more.
     ///
+    /// Of a chunk that is refused nothing is taken. It may be given again, unless an earlier one was
+    /// lost: then every later call is refused.
+    ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Quota`], [`Error::Offset`] when a newer request went on with
-    /// this upload, and where a backend fails.
+    /// this upload or an earlier chunk was lost, and where a backend fails.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), Error> {
         let parts = &self.session.inner().parts;
         let offset = self.offset.saturating_add(chunk.len() as u64);
@@ -241,11 +244,12 @@ impl Upload {
         let State::Held(hasher, held) = &mut self.bytes else {
             return Ok(());
         };
-        let (hasher, held) = (Hasher::clone(hasher), std::mem::take(held).freeze());
-        let at = Suspended::new(writer.key().clone(), 0, Bytes::new());
-        let mut pipe = Pipe { hasher, writer };
+        // They stay here, too, until the store has them: should this fail, whoever tries again, or suspends,
+        // has lost nothing.
+        let (hasher, held) = (Hasher::clone(hasher), Bytes::copy_from_slice(held));
         // The intent comes first: from here on whoever removes the row trashes the key.
-        self.record.at = Some(at);
+        self.record.at = Some(Suspended::new(writer.key().clone(), 0, Bytes::new()));
+        let mut pipe = Pipe { hasher, writer };
         // What was acknowledged before stays in the record until the store has made it durable: who
         // hangs up or dies until then goes on from there.
         if !self.recorded {
@@ -253,6 +257,7 @@ impl Upload {
         }
         self.record.reserved = self.announced.unwrap_or(inner.parts.limits.step);
         if let Err(error) = self.note_within(held.len() as u64).await {
+            self.record.at = None;
             drop(pipe.writer.abort().await);
             return Err(error);
         }
@@ -367,8 +372,8 @@ impl Upload {
             }
             Err(IndexError::Conflict(Conflict::Upload { .. })) => Err(self.ended()),
             Err(error) => {
-                if !error.is_transient() {
-                    // What was refused did not happen.
+                // What was refused did not happen; where the answer was lost, nobody knows.
+                if !matches!(error, IndexError::Unavailable { .. }) {
                     self.record.version = version;
                 }
                 Err(error.into())

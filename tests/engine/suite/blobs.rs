@@ -3,7 +3,8 @@
 use std::{io::Write as _, sync::Arc};
 
 use artifact::{Algorithm, AsOf, BlobRange, ErrorKind, Hasher, UploadOptions};
-
+use artifact_testkit::faults::{Fault, FaultIndex, Faults};
+use bytes::Bytes;
 use futures::FutureExt as _;
 use parking_lot::Mutex;
 
@@ -295,4 +296,71 @@ fn a33_the_same_bytes_at_once_are_stored_once() {
         (totals.blobs, totals.stored_bytes, totals.trash),
         (1, 50_000, 0)
     );
+}
+
+/// I3: of a chunk that was refused nothing is taken, and nothing of what came before is lost: it may be given
+/// again, or the upload suspended, and what is then acknowledged is what was given.
+#[test]
+fn i3_an_upload_goes_on_after_a_chunk_that_was_refused() {
+    let data = bytes(6, 9_000);
+    for (fault, suspends) in [
+        (Fault::NoSpace, false),
+        (Fault::NoSpace, true),
+        (Fault::Error, false),
+        (Fault::Lost, true),
+    ] {
+        // The first call makes the repository.
+        for call in 2.. {
+            let faults = Faults::at(call, fault);
+            let world = World::in_memory(|parts| {
+                let index = Arc::clone(&parts.index);
+                parts.index = Arc::new(FaultIndex::new(index, faults.clone()));
+            });
+            give_in_chunks(&world, &data, fault, suspends);
+            if !faults.struck() {
+                assert!(call > 3, "no call was struck");
+                break;
+            }
+        }
+    }
+}
+
+/// Gives chunks to an upload, one that is refused once more, and looks at what is acknowledged.
+fn give_in_chunks(world: &World, data: &[u8], fault: Fault, suspends: bool) {
+    let (session, app) = (world.embedder(), package("app"));
+    let Ok(mut upload) = session.begin_upload(&app, UploadOptions::default()) else {
+        return;
+    };
+    let mut given = 0;
+    for chunk in data.chunks(3_000) {
+        let chunk = Bytes::copy_from_slice(chunk);
+        if upload.write_bytes(chunk.clone()).is_err() {
+            if suspends {
+                break;
+            }
+            let again = upload.write_bytes(chunk.clone());
+            // Whether another fault was no success nobody knows.
+            assert!(again.is_ok() || fault != Fault::NoSpace, "{again:?}");
+            if again.is_err() {
+                return;
+            }
+        }
+        given += chunk.len();
+    }
+    if suspends {
+        let Ok(status) = upload.suspend() else {
+            return;
+        };
+        assert_eq!(status.offset, given as u64);
+        let resumed = session.resume_upload(&app, &status.id, None);
+        let resumed = resumed.or_else(|_| session.resume_upload(&app, &status.id, None));
+        let Ok(resumed) = resumed else { return };
+        upload = resumed;
+    }
+    if let Ok(blob) = upload.finish(None) {
+        assert_eq!(blob.digest, digest(&data[..given]));
+        let all = read(&session, &app, &blob.digest);
+        let all = all.or_else(|_| read(&session, &app, &blob.digest));
+        assert!(all.unwrap() == data[..given]);
+    }
 }
