@@ -256,7 +256,8 @@ impl Upload {
             self.record.hasher = Hasher::new(pipe.hasher.algorithm()).state();
         }
         self.record.reserved = self.announced.unwrap_or(inner.parts.limits.step);
-        if let Err(error) = self.note_within(held.len() as u64).await {
+        let needed = self.announced.unwrap_or(held.len() as u64);
+        if let Err(error) = self.note_within(needed).await {
             self.record.at = None;
             drop(pipe.writer.abort().await);
             return Err(error);

@@ -2,7 +2,9 @@
 
 use std::{io::Write as _, sync::Arc};
 
-use artifact::{Algorithm, AsOf, BlobRange, ErrorKind, Hasher, UploadOptions};
+use artifact::{
+    Algorithm, AsOf, BlobRange, Document as _, ErrorKind, Hasher, NamespaceSettings, UploadOptions,
+};
 use artifact_testkit::faults::{Fault, FaultIndex, Faults};
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -363,4 +365,20 @@ fn give_in_chunks(world: &World, data: &[u8], fault: Fault, suspends: bool) {
         let all = all.or_else(|_| read(&session, &app, &blob.digest));
         assert!(all.unwrap() == data[..given]);
     }
+}
+
+/// I14: what does not fit is refused before its first byte, where its size was announced.
+#[test]
+fn i14_what_is_announced_must_have_room() {
+    let world = super::world();
+    let (session, app) = (world.embedder(), package("app"));
+    let quota = NamespaceSettings::from_body(r#"{"quota":50000}"#).unwrap();
+    session.set_namespace(&"".parse().unwrap(), &quota).unwrap();
+    let sized = |size| UploadOptions::default().sized(Some(size));
+    let held = session.begin_upload(&app, sized(30_000)).unwrap();
+    assert_kind(session.begin_upload(&app, sized(20_001)), ErrorKind::Quota);
+    let fits = session.begin_upload(&app, sized(20_000)).unwrap();
+    fits.abort().unwrap();
+    held.abort().unwrap();
+    session.begin_upload(&app, sized(50_000)).unwrap();
 }
