@@ -8,8 +8,8 @@ use std::{
 };
 
 use artifact::{
-    AsOf, BlobRange, Document as _, ErrorKind, Principal, PutManifest, RepositorySettings,
-    RequestContext, ScrubOptions, StageSettings, UploadOptions, blocking::wait,
+    AsOf, BlobRange, Bookkeeping, Document as _, ErrorKind, Location, Principal, PutManifest,
+    RepositorySettings, RequestContext, ScrubOptions, StageSettings, UploadOptions, blocking::wait,
 };
 
 use crate::support::{World, assert_kind, bytes, digest, image, package, push, read};
@@ -229,4 +229,38 @@ fn i2_a_manifest_with_wrong_sizes_is_refused() {
     session
         .put_manifest(&app, &manifest, &PutManifest::default())
         .unwrap_err();
+}
+
+/// I22: what was found wrong once and is right, because a disk was in a mood, ends its quarantine with the next
+/// scrub; what is still wrong is told of by each, also where nothing shows that it changed.
+#[test]
+fn i22_a_scrub_hashes_what_was_found_wrong_again() {
+    let world = World::on_disk(|_| {});
+    let (session, app) = (world.embedder(), package("app"));
+    let index = &world.registry.parts().index;
+    for length in [20_000, 2_000_000] {
+        let data = bytes(length, usize::try_from(length).unwrap());
+        let pushed = push(&session, &app, &data).unwrap().digest;
+        let row = wait(index.blob_row(&pushed)).unwrap().unwrap().unwrap();
+        let Location::Key(key) = row.location else {
+            panic!("{row:?}");
+        };
+        wait(index.note(Bookkeeping::Quarantine(pushed, key)))
+            .unwrap()
+            .unwrap();
+        assert_kind(read(&session, &app, &pushed), ErrorKind::Corrupt);
+        let found = session.scrub(ScrubOptions::default(), |_| {}).unwrap();
+        assert_eq!(found.corrupt, []);
+        assert!(read(&session, &app, &pushed).unwrap() == data, "{length}");
+    }
+    let pushed = digest(&bytes(2_000_000, 2_000_000));
+    let path = file_of(&world, &pushed);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    rot_unseen(&path, 1_000_000);
+    for all in [true, false, false] {
+        let mut options = ScrubOptions::default();
+        options.all = all;
+        let found = session.scrub(options, |_| {}).unwrap();
+        assert_eq!(found.corrupt, [pushed], "all: {all}");
+    }
 }

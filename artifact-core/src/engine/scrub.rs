@@ -18,6 +18,7 @@ use crate::{
     guard,
     model::{
         digest::Digest,
+        id::BlobKey,
         name::{PackageRef, Scope},
     },
 };
@@ -207,12 +208,13 @@ impl Inner {
             Location::Key(key) => {
                 // What was found wrong before may have been the disk's mood: it is hashed again.
                 let mut blob = blob.clone();
-                blob.quarantined = false;
-                match guard!(203, self.is_trusted(&blob, key, options.all).await, else Ok(true)) {
+                let doubted = std::mem::take(&mut blob.quarantined);
+                let all = options.all || doubted;
+                match guard!(203, self.is_trusted(&blob, key, all).await, else Ok(true)) {
                     Ok(true) => Ok(()),
                     Ok(false) => {
                         found.bytes += blob.size;
-                        self.hash_whole(blob.digest, key).await
+                        self.hash_again(&blob, key, doubted).await
                     }
                     Err(error) => Err(error),
                 }
@@ -232,6 +234,20 @@ impl Inner {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Hashes a blob, and where it was `doubted` and is right, ends its quarantine.
+    async fn hash_again(
+        self: &Arc<Self>,
+        blob: &BlobRecord,
+        key: &BlobKey,
+        doubted: bool,
+    ) -> Result<(), Error> {
+        self.hash_whole(blob.digest, key).await?;
+        if doubted {
+            self.end_quarantine(blob.digest, key).await?;
+        }
+        Ok(())
     }
 
     /// Walks the store, and frees what no row names.

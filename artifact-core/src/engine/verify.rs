@@ -83,6 +83,29 @@ impl Inner {
         drop(self.index().note(note).await);
     }
 
+    /// Ends the quarantine of a blob that was hashed right again. Bytes that have a stamp have got it with the
+    /// hash, and with it this.
+    pub(crate) async fn end_quarantine(&self, digest: Digest, key: &BlobKey) -> Result<(), Error> {
+        if self
+            .store()
+            .stat(key)
+            .await?
+            .is_some_and(|stat| stat.stamp.is_none())
+        {
+            let hashed_at = self.parts.clock.now();
+            let (key, stamp) = (key.clone(), None);
+            let note = Bookkeeping::Stamp {
+                digest,
+                key,
+                stamp,
+                hashed_at,
+            };
+            // Where it cannot be recorded, the next scrub hashes again.
+            drop(self.index().note(note).await);
+        }
+        Ok(())
+    }
+
     /// Marks a blob whose bytes are wrong, so that no read of it succeeds until it is repaired (I22), and
     /// returns how the read fails. Bytes that no row has any more were collected, or are elsewhere now, since
     /// the row was read: there is nothing wrong with that.
