@@ -1,8 +1,6 @@
 //! Bringing artifacts to where they are not: back from the past, or from another package.
 
-use std::{collections::HashSet, sync::Arc};
-
-use futures::{FutureExt as _, future::BoxFuture};
+use std::collections::HashSet;
 
 use super::{
     commit::{Outcome, TRIES, contended},
@@ -21,8 +19,9 @@ use crate::{
     model::{
         coordinate::{Coordinate, ManifestRef},
         digest::Digest,
-        manifest::{Manifest, Role},
+        manifest::{Manifest, Reference, Role},
         name::{PackageRef, Tag},
+        time::Timestamp,
     },
 };
 
@@ -78,14 +77,8 @@ impl Session {
                 .await?;
             let found = self.get_manifest(at, from).await?;
             let digest = found.record.digest;
-            let mut tree = Tree {
-                to: to.clone(),
-                seen: HashSet::new(),
-                changes: Vec::new(),
-            };
-            self.gather(at, &from.package, digest, &mut tree).await?;
             let mut changes = permit.bind(self.change_set());
-            changes.changes = tree.changes;
+            changes.changes = self.gather(at, &from.package, digest, to).await?;
             if let Some(tag) = tag {
                 (changes, _) = self.tag_change(changes, to, tag, digest, condition).await?;
             }
@@ -98,60 +91,83 @@ impl Session {
     }
 
     /// Gathers the changes that bring a manifest: its blobs' links, its children, then itself.
-    fn gather<'a>(
-        &'a self,
+    ///
+    /// What it is in the middle of is a list and no recursion: an index may name an index, and so on for as
+    /// long as a pusher likes.
+    async fn gather(
+        &self,
         at: AsOf,
-        from: &'a PackageRef,
-        digest: Digest,
-        tree: &'a mut Tree,
-    ) -> BoxFuture<'a, Result<(), Error>> {
-        async move {
-            if !tree.seen.insert(digest) {
-                return Ok(());
-            }
-            let limit = self.inner().parts.limits.manifests;
-            if guard!(503) && tree.seen.len() > limit {
-                let (size, limit) = (tree.seen.len() as u64, limit as u64);
-                return Err(Error::TooLarge {
-                    what: "the artifact's list",
-                    size,
-                    limit,
-                });
-            }
-            let index = Arc::clone(&self.inner().parts.index);
-            let missing = || Error::not_found(What::Manifest, digest);
-            let record = index
-                .manifest(at, from, &digest)
-                .await?
-                .ok_or_else(missing)?;
-            let kind = Some(&record.media_type);
-            let manifest = Manifest::parse(record.bytes.clone(), kind, digest.algorithm())?;
-            for reference in manifest.references() {
-                let named = reference.descriptor.digest;
-                let is_manifest = reference.role == Role::Child
-                    && index.manifest(at, from, &named).await?.is_some();
-                if is_manifest {
-                    self.gather(at, from, named, tree).await?;
-                } else if index.blob(at, from, &named).await?.is_some() {
-                    tree.changes
-                        .push(Change::Link(tree.to.clone(), named, None));
-                } else if !reference.may_be_absent() {
-                    return Err(Error::BlobUnknown { digest: named });
+        from: &PackageRef,
+        root: Digest,
+        to: &PackageRef,
+    ) -> Result<Vec<Change>, Error> {
+        let index = self.inner().index();
+        let mut seen = HashSet::from([root]);
+        let mut changes = Vec::new();
+        let mut open = vec![Bringing::of(self, at, from, root).await?];
+        while let Some(bringing) = open.last_mut() {
+            let Some(reference) = bringing.left.next() else {
+                changes.extend(open.pop().map(|whole| whole.put(to)));
+                continue;
+            };
+            let named = reference.descriptor.digest;
+            if reference.role == Role::Child && index.manifest(at, from, &named).await?.is_some() {
+                if seen.insert(named) {
+                    self.check_manifests(seen.len())?;
+                    open.push(Bringing::of(self, at, from, named).await?);
                 }
+            } else if index.blob(at, from, &named).await?.is_some() {
+                changes.push(Change::Link(to.clone(), named, None));
+            } else if !reference.may_be_absent() {
+                return Err(Error::BlobUnknown { digest: named });
             }
-            tree.changes.push(Change::PutManifest {
-                package: tree.to.clone(),
-                manifest: Box::new(manifest),
-                published_at: record.published_at,
-            });
-            Ok(())
         }
-        .boxed()
+        Ok(changes)
+    }
+
+    fn check_manifests(&self, found: usize) -> Result<(), Error> {
+        let limit = self.inner().parts.limits.manifests;
+        if guard!(503) && found > limit {
+            return Err(Error::TooLarge {
+                what: "the artifact's list",
+                size: found as u64,
+                limit: limit as u64,
+            });
+        }
+        Ok(())
     }
 }
 
-struct Tree {
-    to: PackageRef,
-    seen: HashSet<Digest>,
-    changes: Vec<Change>,
+/// A manifest that is being brought: what it names is gathered before it.
+struct Bringing {
+    manifest: Manifest,
+    published_at: Option<Timestamp>,
+    left: std::vec::IntoIter<Reference>,
+}
+
+impl Bringing {
+    async fn of(
+        session: &Session,
+        at: AsOf,
+        from: &PackageRef,
+        digest: Digest,
+    ) -> Result<Self, Error> {
+        let record = session.inner().index().manifest(at, from, &digest).await?;
+        let record = record.ok_or_else(|| Error::not_found(What::Manifest, digest))?;
+        let kind = Some(&record.media_type);
+        let manifest = Manifest::parse(record.bytes, kind, digest.algorithm())?;
+        Ok(Self {
+            left: manifest.references().to_vec().into_iter(),
+            published_at: record.published_at,
+            manifest,
+        })
+    }
+
+    fn put(self, to: &PackageRef) -> Change {
+        Change::PutManifest {
+            package: to.clone(),
+            manifest: Box::new(self.manifest),
+            published_at: self.published_at,
+        }
+    }
 }

@@ -6,7 +6,9 @@ use artifact::{
     AsOf, CollectOptions, Condition, ErrorKind, Event, Forget, ManifestRef, PutManifest, Revision,
 };
 
-use crate::support::{assert_kind, by_tag, index_of, package, page, publish, read, read_at, tag};
+use crate::support::{
+    World, assert_kind, by_tag, index_of, package, page, publish, read, read_at, tag,
+};
 
 #[test]
 fn the_past_is_read_as_it_was() {
@@ -191,4 +193,24 @@ fn history_is_read_in_pages() {
             .unwrap()
             .is_empty()
     );
+}
+
+/// I23: an index of an index, and so on for as long as somebody likes to push them, is copied and brought back
+/// without a step deeper into the stack for each.
+#[test]
+fn i23_indexes_of_indexes_take_no_stack() {
+    const DEPTH: usize = 3_000;
+    let world = World::in_memory(|_| {});
+    let (session, app, other) = (world.embedder(), package("app"), package("other"));
+    let (mut deepest, _) = publish(&session, &app, "v1", 1);
+    for _ in 0..DEPTH {
+        let above = index_of(&[&deepest]);
+        let options = PutManifest::default();
+        session.put_manifest(&app, &above, &options).unwrap();
+        deepest = above;
+    }
+    let root = app.at(deepest.digest());
+    let copied = session.copy(&root, &other, None, &Condition::Any).unwrap();
+    // Each manifest, and the two blobs of the image.
+    assert_eq!(copied.events.len(), DEPTH + 3);
 }
