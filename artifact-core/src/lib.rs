@@ -43,7 +43,8 @@ pub use contract::{
 };
 pub use engine::{
     administer::Setting,
-    collect::{CollectOptions, Collected, Forget},
+    collect::{CollectOptions, Collected},
+    forget::Forget,
     history::Feed,
     limits::Limits,
     manifest::{FoundManifest, Published, PutManifest},

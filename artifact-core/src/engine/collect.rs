@@ -4,23 +4,17 @@ use std::{num::NonZeroU32, time::Duration};
 
 use serde::Serialize;
 
-use super::{limits::millis, reclaim::PAGE, registry::Inner, session::Session};
+use super::{forget::Forget, limits::millis, reclaim::PAGE, registry::Inner, session::Session};
 use crate::{
     contract::{
         change::{Bookkeeping, Change, Committed, Event},
         policy::Action,
-        record::{AsOf, Page, TrashRecord},
+        record::{Page, TrashRecord},
         store_error::StoreError,
     },
     error::Error,
     guard,
-    model::{
-        digest::Digest,
-        document::{DocumentKey, DocumentKind, Mode},
-        id::{BlobKey, Revision},
-        name::{RepositoryName, Scope},
-        time::Lease,
-    },
+    model::{digest::Digest, document::Mode, id::BlobKey, name::Scope, time::Lease},
 };
 
 /// How many blobs one change set collects.
@@ -65,19 +59,6 @@ impl CollectOptions {
         self.allow_mass_delete = true;
         self
     }
-}
-
-/// What to forget by hand.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "a place and a revision are all there is to it"
-)]
-pub struct Forget {
-    /// The repository; all of them when `None`.
-    pub repository: Option<RepositoryName>,
-    /// What was before this revision is forgotten.
-    pub before: Revision,
 }
 
 /// What a collection did, or would do.
@@ -152,8 +133,10 @@ impl Session {
             uploads: inner.reclaim_uploads().await?,
             ..Collected::default()
         };
-        done.forgotten = self.forget(options.forget.as_ref()).await?;
-        done.pruned = self.prune().await?;
+        let by_hand = options.forget.as_ref();
+        let remembered = self.remembered(by_hand).await?;
+        done.forgotten = self.forget(&remembered, by_hand).await?;
+        done.pruned = self.prune(&remembered).await?;
         if guard!(409) {
             inner.restart_foreign_leases().await?;
         }
@@ -226,96 +209,6 @@ impl Session {
         would.waiting = totals.trash;
         would.waiting_bytes = totals.trash_bytes;
         Ok(would)
-    }
-
-    /// Moves the horizons to where `history.keep` or the caller says.
-    async fn forget(&self, by_hand: Option<&Forget>) -> Result<u64, Error> {
-        let mut moved = 0;
-        for name in self.all_repositories().await? {
-            let Some(effective) = self.inner().effective(&name).await? else {
-                continue;
-            };
-            let keep = i64::try_from(effective.stage.history_keep).unwrap_or(i64::MAX);
-            let since = self
-                .inner()
-                .parts
-                .clock
-                .now()
-                .plus_millis(keep.saturating_neg());
-            let mut horizon = self.inner().index().revision_at(since).await?;
-            if let Some(forget) = by_hand
-                && forget.repository.as_ref().is_none_or(|only| *only == name)
-            {
-                horizon = horizon.max(forget.before);
-            }
-            let head = self.inner().index().head().await?.revision;
-            let current = self.inner().index().horizon(&name).await?.revision;
-            if horizon <= current || self.only_forgets(current, horizon).await? {
-                continue;
-            }
-            let change = Change::Forget(name, horizon.min(head));
-            self.inner()
-                .index()
-                .apply(self.change_set().change(change))
-                .await?;
-            moved += 1;
-        }
-        Ok(moved)
-    }
-
-    /// Says whether nothing happened between two revisions but that horizons moved. To forget that
-    /// would be a change in its turn, and so on for ever.
-    async fn only_forgets(&self, after: Revision, to: Revision) -> Result<bool, Error> {
-        let Ok(commits) = self.inner().index().changes(after, PAGE).await else {
-            return Ok(false);
-        };
-        let forgets = |commit: &Committed| {
-            commit
-                .events
-                .iter()
-                .all(|event| matches!(event, Event::Forgotten { .. }))
-        };
-        let covered = commits.last().is_some_and(|last| last.revision >= to);
-        Ok(covered
-            && commits
-                .iter()
-                .filter(|commit| commit.revision <= to)
-                .all(forgets))
-    }
-
-    async fn prune(&self) -> Result<u64, Error> {
-        let mut pruned = 0;
-        for name in self.all_repositories().await? {
-            loop {
-                let prune = Bookkeeping::Prune(name.clone(), PAGE.get());
-                let rows = self.inner().index().note(prune).await?.rows;
-                pruned += rows;
-                if rows == 0 {
-                    break;
-                }
-            }
-        }
-        Ok(pruned)
-    }
-
-    async fn all_repositories(&self) -> Result<Vec<RepositoryName>, Error> {
-        let (mut names, mut after) = (Vec::new(), None);
-        loop {
-            let page = Page { after, limit: PAGE };
-            let records = self
-                .inner()
-                .index()
-                .documents(AsOf::Now, DocumentKind::Repository, page)
-                .await?;
-            let Some(last) = records.last() else {
-                return Ok(names);
-            };
-            after = Some(last.key.name().to_owned());
-            names.extend(records.into_iter().filter_map(|record| match record.key {
-                DocumentKey::Repository(name) => Some(name),
-                _ => None,
-            }));
-        }
     }
 
     async fn expire_leases(&self) -> Result<u64, Error> {

@@ -5,6 +5,7 @@ pub(crate) mod blob;
 pub(crate) mod cache;
 pub(crate) mod collect;
 pub(crate) mod commit;
+pub(crate) mod forget;
 pub(crate) mod history;
 pub(crate) mod limits;
 pub(crate) mod listing;

@@ -93,10 +93,20 @@ impl Inner {
     async fn read_effective(&self, name: &RepositoryName) -> Result<Option<Effective>, Error> {
         let key = DocumentKey::Repository(name.clone());
         let repository: Read<RepositorySettings> = self.read_document(&key).await?;
-        let mut read = vec![Expectation::Document(key, repository.generation)];
-        let Some(settings) = repository.value else {
-            return Ok(None);
-        };
+        let read = vec![Expectation::Document(key, repository.generation)];
+        match repository.value {
+            Some(settings) => Ok(Some(self.effective_of(name, settings, read).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns what holds for a repository with these settings; `read` is what they were read from.
+    pub(crate) async fn effective_of(
+        &self,
+        name: &RepositoryName,
+        settings: RepositorySettings,
+        mut read: Vec<Expectation>,
+    ) -> Result<Effective, Error> {
         let mut stage = None;
         let mut rooms = Vec::new();
         for scope in Scope::above(name) {
@@ -122,7 +132,7 @@ impl Inner {
                 stage.value.unwrap_or_default()
             }
         };
-        Ok(Some(Effective { stage, rooms, read }))
+        Ok(Effective { stage, rooms, read })
     }
 
     /// Reads a document as it is now.

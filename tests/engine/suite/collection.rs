@@ -3,10 +3,11 @@
 use std::{io::Write as _, time::Duration};
 
 use artifact::{
-    AsOf, BootId, CollectOptions, ErrorKind, Forget, Holder, PutManifest, UploadOptions,
+    AsOf, BootId, CollectOptions, Condition, ErrorKind, Forget, Holder, PutManifest,
+    RepositorySettings, UploadOptions,
 };
 
-use crate::support::{assert_kind, bytes, image, package, publish, push, read};
+use crate::support::{assert_kind, bytes, image, package, publish, push, read, tag};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -187,4 +188,48 @@ fn i24_abandoned_uploads_are_reclaimed() {
         std::thread::sleep(Duration::from_millis(1));
     }
     assert_eq!(session.totals().unwrap().uploads, 0);
+}
+
+/// I9: what a repository held that was removed is forgotten in its time as any other's, and so is the feed of
+/// then; until that it can be brought back.
+#[test]
+fn i9_a_removed_repository_is_forgotten() {
+    let world = super::world();
+    let session = world.embedder();
+    let name = "old".parse().unwrap();
+    let make = || session.create_repository(&name, &RepositorySettings::default(), false);
+    make().unwrap();
+    let package = session
+        .resolve(AsOf::Now, &"old/app".parse().unwrap())
+        .unwrap();
+    let (manifest, _) = publish(&session, &package, "v1", 1);
+    let then = AsOf::Revision(session.revision().unwrap().revision);
+    session
+        .delete_manifest(&package, &manifest.digest())
+        .unwrap();
+    session.remove_repository(&name).unwrap();
+    world.clock.advance(6 * DAY);
+    push(&session, &crate::support::package("app"), b"something else").unwrap();
+    assert_eq!(collect(&world).blobs, 0);
+    make().unwrap();
+    let v1 = package.at(tag("v1"));
+    session.undelete(then, &v1, &Condition::Any).unwrap();
+    session
+        .delete_manifest(&package, &manifest.digest())
+        .unwrap();
+    session.remove_repository(&name).unwrap();
+    let removed = session.revision().unwrap().revision;
+    world.clock.advance(8 * DAY);
+    push(&session, &crate::support::package("app"), b"another").unwrap();
+    assert!(collect(&world).blobs >= 2);
+    assert_eq!(collect(&world).forgotten, 1, "its removal, too");
+    let head = session.revision().unwrap().revision;
+    assert_eq!(collect(&world).forgotten, 0);
+    assert_eq!(session.revision().unwrap().revision, head);
+    // So the feed, which tells of it, may be cut there.
+    assert_eq!(session.horizon(&name).unwrap().revision, removed);
+    let layer = manifest.references()[1].descriptor.digest;
+    let index = &world.registry.parts().index;
+    let row = artifact::blocking::wait(index.blob_row(&layer)).unwrap();
+    assert_eq!(row.unwrap(), None);
 }
