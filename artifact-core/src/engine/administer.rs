@@ -36,7 +36,8 @@ pub struct Setting<T> {
 }
 
 impl Session {
-    /// Lists the repositories that this principal may read, by name.
+    /// Lists the repositories that this principal may read, by name; fewer than a page holds are all
+    /// that are left.
     ///
     /// # Errors
     /// [`Error::HistoryForgotten`]; and where the index fails.
@@ -45,25 +46,31 @@ impl Session {
         at: AsOf,
         page: Page<String>,
     ) -> Result<Vec<(RepositoryName, Setting<RepositorySettings>)>, Error> {
-        let records = self
-            .inner()
-            .index()
-            .documents(at, DocumentKind::Repository, page)
-            .await?;
+        let limit = page.limit;
+        let mut after = page.after;
         let mut repositories = Vec::new();
-        for record in records {
-            let DocumentKey::Repository(name) = &record.key else {
-                continue;
-            };
-            if !guard!(365, self.may_read(&name.into()).await?, else true) {
-                continue;
+        // What may not be read takes no place in a page, or its length would tell of it (I11).
+        while repositories.len() < limit.get() as usize {
+            let page = Page { after, limit };
+            let kind = DocumentKind::Repository;
+            let records = self.inner().index().documents(at, kind, page).await?;
+            let Some(last) = records.last() else { break };
+            after = Some(last.key.name().to_owned());
+            for record in records {
+                let DocumentKey::Repository(name) = &record.key else {
+                    continue;
+                };
+                if !guard!(365, self.may_read(&name.into()).await?, else true) {
+                    continue;
+                }
+                let (name, generation) = (name.clone(), record.generation);
+                let Some(value) = parse(&record)? else {
+                    continue;
+                };
+                repositories.push((name, Setting { value, generation }));
             }
-            let (name, generation) = (name.clone(), record.generation);
-            let Some(value) = parse(&record)? else {
-                continue;
-            };
-            repositories.push((name, Setting { value, generation }));
         }
+        repositories.truncate(limit.get() as usize);
         Ok(repositories)
     }
 

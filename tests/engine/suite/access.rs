@@ -311,3 +311,28 @@ fn a_repository_takes_over_what_lies_below_it() {
     );
     assert_kind(embedder.remove_repository(&team), ErrorKind::Conflict);
 }
+
+/// I11: a page of repositories is as long as it would be if there were no others than those that one may read.
+#[test]
+fn i11_a_page_of_repositories_has_no_gaps() {
+    let world = super::world();
+    let embedder = world.embedder();
+    let made = RepositorySettings::default();
+    for name in ["a1", "a2", "a3", "mine1", "n", "mine2", "z"] {
+        let name = name.parse().unwrap();
+        embedder.create_repository(&name, &made, false).unwrap();
+    }
+    let grants = ["mine1", "mine2"].map(|scope| Grant {
+        role: UserRole::Reader,
+        scope: scope.parse().unwrap(),
+    });
+    let ann = User::new("hash".into(), grants.into());
+    embedder.put_user(&"ann".parse().unwrap(), &ann).unwrap();
+    let ann = world.session(Principal::User("ann".parse().unwrap()));
+    for limit in [1, 2, 3, 100] {
+        let found = ann.repositories(AsOf::Now, page(limit)).unwrap();
+        let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, &["mine1", "mine2"][..names.len()]);
+        assert_eq!(names.len(), 2.min(limit as usize), "{limit}");
+    }
+}
