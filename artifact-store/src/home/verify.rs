@@ -78,9 +78,8 @@ impl Verify<'_> {
         let Location::Key(key) = row.location else {
             return Ok(());
         };
-        let hashed = self.hash(&key, digest.algorithm()).await?;
-        let note = match hashed {
-            Some(blob) if blob.digest() == digest && blob.size() == row.size => {
+        let note = match self.hash(&key, digest.algorithm()).await? {
+            Found::Hashed(blob) if blob.digest() == digest && blob.size() == row.size => {
                 found.hashed += 1;
                 found.hashed_bytes += blob.size();
                 let stat = self
@@ -95,11 +94,11 @@ impl Verify<'_> {
                     hashed_at: self.options.clock.now(),
                 }
             }
-            Some(_) => {
+            Found::Hashed(_) | Found::Unreadable => {
                 found.corrupt.push(digest);
                 Bookkeeping::Quarantine(digest, key)
             }
-            None => {
+            Found::Absent => {
                 found.missing.push(digest);
                 Bookkeeping::Quarantine(digest, key)
             }
@@ -116,44 +115,56 @@ impl Verify<'_> {
         let failed = HomeError::store(self.root);
         let mut entries = self.store.list();
         while let Some(entry) = entries.next().await {
-            let BlobEntry { key, staged, .. } = entry.map_err(&failed)?;
+            let BlobEntry { key, staged, .. } = match entry {
+                Ok(entry) => entry,
+                // A part that cannot be read says nothing of the others (I22): a scrub tells of it.
+                Err(StoreError::Backend { .. } | StoreError::Corrupt { .. }) => continue,
+                Err(error) => return Err(failed(error)),
+            };
             let owner = self.index.key_owner(&key).await;
             if owner.map_err(HomeError::index(self.root))?.is_some() {
                 continue;
             }
-            let adopted = !staged && self.adopt(&key).await?;
-            if adopted {
-                found.adopted += 1;
+            let fate = if staged {
+                Fate::Freed
             } else {
-                match self.store.delete(&key).await {
+                self.adopt(&key).await?
+            };
+            match fate {
+                Fate::Adopted => found.adopted += 1,
+                Fate::Left => {}
+                Fate::Freed => match self.store.delete(&key).await {
                     Ok(()) => found.freed += 1,
                     // Somebody maps it still: a scrub frees it later.
                     Err(StoreError::Held { .. }) => {}
                     Err(error) => return Err(failed(error)),
-                }
+                },
             }
         }
         Ok(())
     }
 
     /// Enters a blob that has a file of its own, if it has.
-    async fn adopt(&self, key: &BlobKey) -> Result<bool, HomeError> {
+    async fn adopt(&self, key: &BlobKey) -> Result<Fate, HomeError> {
         let (store, own) = (self.store.clone(), key.clone());
         let opened = self.options.spawn.run_blocking(move || store.open(&own));
         let opened = opened.await.map_err(HomeError::lost(self.root))?;
         let opened = opened.map_err(HomeError::store(self.root))?;
         if !opened.is_some_and(|blob| blob.whole_file) {
-            return Ok(false);
+            return Ok(Fate::Freed);
         }
-        let Some(blob) = self.hash(key, Algorithm::Sha256).await? else {
-            return Ok(false);
+        let blob = match self.hash(key, Algorithm::Sha256).await? {
+            Found::Hashed(blob) => blob,
+            Found::Absent => return Ok(Fate::Freed),
+            // Nobody knows whose it is: a scrub may read it, and frees it then.
+            Found::Unreadable => return Ok(Fate::Left),
         };
         let known = self.index.blob_row(&blob.digest()).await;
         if known
             .map_err(HomeError::index(self.root))?
             .is_some_and(|row| !row.quarantined)
         {
-            return Ok(false);
+            return Ok(Fate::Freed);
         }
         let stat = self
             .store
@@ -171,23 +182,37 @@ impl Verify<'_> {
             .apply(set)
             .await
             .map_err(HomeError::index(self.root))?;
-        Ok(true)
+        Ok(Fate::Adopted)
     }
 
-    /// Hashes the bytes of a key; `None` when it is absent.
-    async fn hash(
-        &self,
-        key: &BlobKey,
-        algorithm: Algorithm,
-    ) -> Result<Option<VerifiedBlob>, HomeError> {
+    /// Hashes the bytes of a key.
+    async fn hash(&self, key: &BlobKey, algorithm: Algorithm) -> Result<Found, HomeError> {
         let (store, key) = (self.store.clone(), key.clone());
         let hashed = self.options.spawn.run_blocking(move || {
             let blob = store.open(&key).map_err(io::Error::from)?;
-            blob.map(|blob| hash(&blob, algorithm)).transpose()
+            // A disk that cannot read this blob may read the next (I22).
+            let hashed =
+                blob.map(|blob| hash(&blob, algorithm).map_or(Found::Unreadable, Found::Hashed));
+            Ok(hashed.unwrap_or(Found::Absent))
         });
         let hashed = hashed.await.map_err(HomeError::lost(self.root))?;
-        hashed.map_err(HomeError::io("read a blob of", self.root))
+        hashed.map_err(HomeError::io("open a blob of", self.root))
     }
+}
+
+/// What was found under a key.
+enum Found {
+    Absent,
+    Hashed(VerifiedBlob),
+    /// It is there, and the disk does not give it.
+    Unreadable,
+}
+
+/// What becomes of something that no row names.
+enum Fate {
+    Adopted,
+    Freed,
+    Left,
 }
 
 fn hash(blob: &LocalBlob, algorithm: Algorithm) -> io::Result<VerifiedBlob> {

@@ -140,6 +140,38 @@ async fn f11_lost_and_wrong_blobs_are_named() {
     }
 }
 
+/// F9, I22: what the disk does not read costs a rebuild that alone: a blob, or the header of a segment.
+#[tokio::test(flavor = "multi_thread")]
+async fn f9_what_cannot_be_read_ends_no_rebuild() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("registry");
+    let world = World::create(&path).await;
+    for seed in [2, 4, 8] {
+        world.push("app", seed).await.unwrap();
+    }
+    let unreadable = digest(&blob(2, 1));
+    let file = file_of(&world, &unreadable).await;
+    world.close().await;
+    // Who reads a directory gets an error.
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    for entry in fs::read_dir(path.join("segments")).unwrap() {
+        let segment = fs::File::options().write(true).open(entry.unwrap().path());
+        segment.unwrap().write_all_at(b"rot", 5).unwrap();
+    }
+    lose_index(&path);
+    let rebuilt = rebuild(&path).await;
+    assert_eq!(rebuilt.corrupt, [unreadable]);
+    assert!(rebuilt.missing.is_empty(), "{rebuilt:?}");
+    fs::remove_dir(&file).unwrap();
+    let world = World::open(&path).await;
+    for seed in [4, 8] {
+        world.pull("app", seed).await.unwrap();
+    }
+    world.push("app", 2).await.unwrap();
+    world.pull("app", 2).await.unwrap();
+}
+
 /// §7: other blob files are taken in without a link, so that a collection may have them; slots that
 /// nothing names are freed.
 #[tokio::test(flavor = "multi_thread")]
