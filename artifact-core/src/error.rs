@@ -326,6 +326,11 @@ impl From<IndexError> for Error {
                 Self::not_found(What::Manifest, digest)
             }
             IndexError::Conflict(Conflict::Upload { id, .. }) => Self::not_found(What::Upload, id),
+            IndexError::Conflict(
+                conflict @ (Conflict::InUse { .. } | Conflict::BlobPinned { .. }),
+            ) => Self::Blocked {
+                what: conflict.to_string(),
+            },
             IndexError::Conflict(conflict) => Self::Precondition {
                 what: conflict.to_string(),
             },

@@ -124,7 +124,7 @@ pub enum Conflict {
         by: Digest,
     },
     /// The blob is pinned.
-    #[error("{digest} is pinned as {name}")]
+    #[error("{digest} is pinned as {name}: unpin it first")]
     BlobPinned {
         /// The blob.
         digest: Digest,

@@ -135,8 +135,8 @@ impl Session {
     /// Takes a blob out of a package, at once, also if it came by mount. Other packages keep theirs.
     ///
     /// # Errors
-    /// [`Error::Named`] when a manifest of the package names it; [`Error::NotFound`]; refusals; and
-    /// where the index fails.
+    /// [`Error::Named`] when a manifest of the package names it, [`Error::Blocked`] when it is pinned;
+    /// [`Error::NotFound`]; refusals; and where the index fails.
     pub async fn delete_blob(&self, package: &PackageRef, digest: &Digest) -> Result<(), Error> {
         self.change_blob(Action::Delete, package, digest, || {
             Change::Unlink(package.clone(), *digest)

@@ -14,7 +14,7 @@ use crate::{
         record::{AsOf, BlobRecord, Page},
         store_error::StoreError,
     },
-    error::{Error, What, story},
+    error::{Error, story},
     guard,
     model::{
         digest::Digest,
@@ -169,26 +169,20 @@ impl Session {
         }
     }
 
-    /// Removes the bytes of some content for ever, also from what was. It must have been deleted.
+    /// Removes the bytes of some content for ever, also from what was. It must have been deleted. What is
+    /// not there, or not any more, changes nothing: a purge may be repeated.
     ///
     /// # Errors
-    /// [`Error::Precondition`] when a package still has it; [`Error::NotFound`]; refusals; and where
-    /// the index fails.
+    /// [`Error::Blocked`] when a package still has it; refusals; and where the index fails.
     pub async fn purge(&self, digest: &Digest) -> Result<(), Error> {
-        use crate::contract::index_error::{Conflict, IndexError};
         let permit = guard!(344, self)
             .permit_scope(Action::Operate, &Scope::all())
             .await?;
         let changes = permit
             .bind(self.change_set())
             .change(Change::Purge(*digest));
-        match self.inner().index().apply(changes).await {
-            Ok(_) => Ok(()),
-            Err(IndexError::Conflict(Conflict::BlobUnknown { .. })) => {
-                Err(Error::not_found(What::Blob, digest))
-            }
-            Err(error) => Err(error.into()),
-        }
+        self.inner().index().apply(changes).await?;
+        Ok(())
     }
 }
 
