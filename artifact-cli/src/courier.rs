@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use artifact::{
     Annotations, Condition, ErrorKind, SpawnExt as _, Tag,
-    directory::{PullOptions, Pulled, PushOptions, PushedDirectory},
+    directory::{PullOptions, Pulled, PushOptions, PushedDirectory, lies_in},
     transfer::{Copied, CopyOptions, Place, Transfer, TransferError},
 };
 use clap::Args;
@@ -245,6 +245,7 @@ impl Errand {
             let failure = Failure::new(ErrorKind::NotFound, "there is no such file or directory");
             return Err(failure.at(from).remedy("name one that is there"));
         }
+        check_outside(from, to)?;
         let to_files = matches!(to, Reference::Directory(_));
         if self.link && !to_files {
             return refuse(
@@ -269,6 +270,24 @@ impl Errand {
         }
         Ok(())
     }
+}
+
+/// Refuses to copy a directory into itself before anything is made there.
+fn check_outside(from: &Reference, to: &Reference) -> Result<(), Failure> {
+    let (Reference::Directory(path), Reference::Directory(place) | Reference::Layout(place, _)) =
+        (from, to)
+    else {
+        return Ok(());
+    };
+    let (path, place) = (path.clone(), place.clone());
+    if !lies_in(&place, &path).at(from)? || path.is_file() {
+        return Ok(());
+    }
+    // What is there already is told of as that.
+    if matches!(to, Reference::Directory(_)) && place.exists() {
+        return Ok(());
+    }
+    Err(Failure::from(TransferError::Inside { path, place }).at(to))
 }
 
 /// The digest is what comes of it, and nothing to choose.

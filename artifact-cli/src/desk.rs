@@ -45,9 +45,13 @@ impl From<TransferError> for Failure {
                     // What these say ends in what to do.
                     TransferError::Changed { .. }
                     | TransferError::Exists { .. }
+                    | TransferError::Inside { .. }
                     | TransferError::Kind { .. }
                     | TransferError::Name { .. }
                     | TransferError::NotADirectory { .. } => failure.without_remedy(),
+                    TransferError::Registry { .. } => failure.remedy(
+                        "push what lies beside it; `artifact snapshot DIR` copies a registry",
+                    ),
                     _ => failure,
                 }
             }

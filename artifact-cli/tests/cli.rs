@@ -25,6 +25,7 @@ mod cli {
     mod ledger;
     mod ls;
     mod moments;
+    mod nesting;
     mod pipes;
     mod remove;
     mod repo;

@@ -10,3 +10,4 @@ pub(crate) mod walk;
 
 pub use pull::{PullOptions, Pulled};
 pub use push::{PushOptions, PushedDirectory};
+pub use walk::lies_in;

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::{
     file::hash,
-    walk::{Found, FoundKind, walk},
+    walk::{Found, FoundKind, lies_in, walk},
 };
 use crate::transfer::{
     bytes::Held,
@@ -80,8 +80,9 @@ impl Transfer {
     ///
     /// # Errors
     /// [`TransferError::Changed`] when a file is written meanwhile, [`TransferError::Kind`] for
-    /// devices, sockets and pipes, [`TransferError::Directory`] for links that leave the directory;
-    /// else those of the place.
+    /// devices, sockets and pipes, [`TransferError::Directory`] for links that leave the directory,
+    /// [`TransferError::Registry`] where there is a registry in it, [`TransferError::Inside`] for a
+    /// layout that lies in it; else those of the place.
     pub async fn push_directory(
         &self,
         path: &Path,
@@ -89,7 +90,11 @@ impl Transfer {
         tag: Option<&Tag>,
         options: &PushOptions,
     ) -> Result<PushedDirectory, TransferError> {
-        let found = self.walk(path.to_owned()).await?;
+        let layout = match to {
+            Place::Layout(layout) => Some(layout.path().to_owned()),
+            _ => None,
+        };
+        let found = self.walk(path.to_owned(), layout).await?;
         let tally = Tally::default();
         let pushing = Pushing {
             transfer: self,
@@ -116,10 +121,20 @@ impl Transfer {
         Ok(summary(&listing, &artifact, &tally))
     }
 
-    async fn walk(&self, path: PathBuf) -> Result<Vec<Found>, TransferError> {
+    async fn walk(
+        &self,
+        path: PathBuf,
+        layout: Option<PathBuf>,
+    ) -> Result<Vec<Found>, TransferError> {
         let walking = self.spawn.run_blocking({
             let path = path.clone();
-            move || walk(&path)
+            move || match layout {
+                // It would grow while it is read.
+                Some(place) if lies_in(&place, &path).map_err(at(&path, "read"))? => {
+                    Err(TransferError::Inside { path, place })
+                }
+                _ => walk(&path),
+            }
         });
         let walked = walking.await;
         let found =

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, FileType, Metadata},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -30,23 +31,51 @@ pub(crate) enum FoundKind {
     },
 }
 
+/// What every registry's directory has.
+const REGISTRY: [&str; 2] = ["artifact.toml", "index.db"];
+
+/// Refuses a registry. Its files change while they are read, its keys are nobody else's, and where this
+/// process has it open, to close any file of the index is to lose the locks on it.
+fn check_no_registry(directory: &Path) -> Result<(), TransferError> {
+    if REGISTRY.iter().all(|name| directory.join(name).is_file()) {
+        return Err(TransferError::Registry {
+            path: directory.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Says whether a path, at which nothing need be yet, lies in a directory.
+///
+/// # Errors
+/// Where the file system does not tell.
+pub fn lies_in(path: &Path, directory: &Path) -> io::Result<bool> {
+    let directory = fs::canonicalize(directory)?;
+    let path = std::path::absolute(path)?;
+    // What is not there yet comes into the nearest directory above that is.
+    let mut above = path.ancestors().map(fs::canonicalize);
+    let nearest = above.find_map(Result::ok);
+    Ok(nearest.is_some_and(|nearest| nearest.starts_with(&directory)))
+}
+
 /// Lists all that is below a directory, or the one file that the path is.
 ///
 /// Links are listed and not followed; the path itself may be one.
 ///
 /// # Errors
 /// [`TransferError::Kind`] for what has no content, [`TransferError::Name`] for what cannot be named,
-/// and where the file system fails.
+/// [`TransferError::Registry`] for a registry and what is in one, and where the file system fails.
 pub(crate) fn walk(root: &Path) -> Result<Vec<Found>, TransferError> {
     let meta = fs::metadata(root).map_err(at(root, "read"))?;
+    let place = fs::canonicalize(root).map_err(at(root, "read"))?;
+    place.ancestors().try_for_each(check_no_registry)?;
     if meta.is_file() {
         let name = root.file_name().unwrap_or(root.as_os_str());
         let path = entry_path(root, "", name)?;
         let kind = FoundKind::File { size: meta.len() };
-        let on_disk = fs::canonicalize(root).map_err(at(root, "read"))?;
         return Ok(vec![Found {
             path,
-            on_disk,
+            on_disk: place,
             kind,
         }]);
     }
@@ -64,6 +93,7 @@ pub(crate) fn walk(root: &Path) -> Result<Vec<Found>, TransferError> {
             let meta = entry.metadata().map_err(at(&on_disk, "read"))?;
             let kind = kind(&on_disk, &meta)?;
             if matches!(kind, FoundKind::Directory) {
+                check_no_registry(&on_disk)?;
                 directories.push((on_disk.clone(), format!("{}/", path.as_str())));
             }
             found.push(Found {
@@ -181,5 +211,48 @@ mod tests {
             walk(Path::new("/dev/null")),
             Err(TransferError::Kind { .. })
         ));
+    }
+
+    /// I16: a process that reads its own index as a file loses the locks on it when it closes that.
+    #[test]
+    fn i16_a_registry_is_no_content() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        let registry = root.join("a/registry");
+        fs::create_dir_all(registry.join("keys")).unwrap();
+        fs::write(registry.join("artifact.toml"), "").unwrap();
+        // A file of that name alone makes none.
+        assert_eq!(walk(root).unwrap().len(), 4);
+        fs::write(registry.join("index.db"), "").unwrap();
+        symlink(&registry, root.join("link")).unwrap();
+        for path in ["", "a", "a/registry", "a/registry/keys", "link/index.db"] {
+            let refused = walk(&root.join(path)).unwrap_err();
+            assert!(
+                matches!(refused, TransferError::Registry { .. }),
+                "{path}: {refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_lies_in_a_directory_is_told_before_it_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path();
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        symlink(root.join("a"), root.join("link")).unwrap();
+        for (path, expected) in [
+            ("a", true),
+            ("a/b/c/d", true),
+            ("link/new", true),
+            ("ab", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                lies_in(&root.join(path), &root.join("a")).unwrap(),
+                expected,
+                "{path}"
+            );
+        }
+        assert!(lies_in(root, &root.join("absent")).is_err());
     }
 }

@@ -46,6 +46,14 @@ pub enum TransferError {
         #[source]
         source: io::Error,
     },
+    /// It would be copied into itself.
+    #[error("{} lies in {}, which is to be copied: name a place outside of it", .place.display(), .path.display())]
+    Inside {
+        /// What is to be copied.
+        path: PathBuf,
+        /// Where to.
+        place: PathBuf,
+    },
     /// It is no file, directory or link: nothing that has content.
     #[error("{} is a {what}: only files, directories and links are kept", .path.display())]
     Kind {
@@ -83,6 +91,12 @@ pub enum TransferError {
         /// The place.
         place: String,
     },
+    /// It is a registry, which is not kept in one.
+    #[error("{} is a registry: its files change while they are read, and its keys are nobody else's", .path.display())]
+    Registry {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The other registry refused or failed.
     #[cfg(feature = "remote")]
     #[error("the other registry failed")]
@@ -108,9 +122,11 @@ impl TransferError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Changed { .. } => ErrorKind::Conflict,
-            Self::Directory { .. } | Self::Kind { .. } | Self::Name { .. } => {
-                ErrorKind::InvalidArgument
-            }
+            Self::Directory { .. }
+            | Self::Inside { .. }
+            | Self::Kind { .. }
+            | Self::Name { .. }
+            | Self::Registry { .. } => ErrorKind::InvalidArgument,
             Self::Engine(error) => error.kind(),
             Self::Exists { .. } => ErrorKind::AlreadyExists,
             Self::File { source, .. } => io_kind(source),
