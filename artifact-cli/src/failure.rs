@@ -1,6 +1,6 @@
 //! How a command fails: what, where, why, and what to do.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, io};
 
 use artifact::{Digest, Error, ErrorKind, IndexError, What};
 use artifact_proto::client::ClientError;
@@ -85,12 +85,18 @@ impl Failure {
     /// Returns the failure of an error with all its causes.
     pub(crate) fn of(kind: ErrorKind, error: &(dyn StdError + 'static)) -> Self {
         let mut causes = Vec::new();
+        let mut remedy = Remedy::Usual;
         let mut next = error.source();
         while let Some(cause) = next {
             causes.push(cause.to_string());
+            let system = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+            if let Some(own) = system.and_then(system_remedy) {
+                remedy = Remedy::Own(own.to_owned());
+            }
             next = cause.source();
         }
         Self {
+            remedy,
             causes,
             ..Self::new(kind, error.to_string())
         }
@@ -149,7 +155,8 @@ impl Failure {
         }
     }
 
-    fn what_to_do(&self) -> Option<&str> {
+    /// Returns what to do about it, where the message does not say that.
+    pub(crate) fn what_to_do(&self) -> Option<&str> {
         match &self.remedy {
             Remedy::InMessage => None,
             Remedy::Own(remedy) => Some(remedy),
@@ -201,6 +208,20 @@ impl From<Error> for Failure {
             Error::NotFound { what, name } => missing(failure, *what, name),
             _ => failure,
         }
+    }
+}
+
+/// What to do where the operating system refuses, whom no role and no mode of the registry concerns.
+const fn system_remedy(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::PermissionDenied => Some(
+            "`ls -ld` shows whose it is: work as that user, or have the mode changed; a registry's \
+             directory is one user's, and others go through `artifact serve`",
+        ),
+        io::ErrorKind::ReadOnlyFilesystem => Some(
+            "the file system is mounted to be read alone: mount it to be written, or name a place elsewhere",
+        ),
+        _ => None,
     }
 }
 
@@ -289,5 +310,27 @@ mod tests {
         assert_eq!(document["place"], "a:v1");
         assert_eq!(document["exitCode"], 3);
         assert_eq!(document["causes"], serde_json::json!([]));
+    }
+
+    /// Roles are the registry's, and permissions the system's: who lacks these is not helped by those.
+    #[test]
+    fn what_the_system_refuses_is_not_laid_on_roles_or_modes() {
+        use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+        for (kind, told) in [
+            (PermissionDenied, Some("whose it is")),
+            (ReadOnlyFilesystem, Some("mounted")),
+            (NotFound, None),
+        ] {
+            let source = artifact::StoreError::Backend {
+                backend: "fs",
+                operation: "read",
+                source: std::io::Error::from(kind).into(),
+            };
+            let text = Failure::of(ErrorKind::Denied, &source).text();
+            match told {
+                Some(told) => assert!(text.contains(told) && !text.contains("role"), "{text}"),
+                None => assert!(text.contains("artifact user set"), "{text}"),
+            }
+        }
     }
 }

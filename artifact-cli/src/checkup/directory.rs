@@ -8,7 +8,7 @@ use artifact::{
 use artifact_store::home::{Finding, OpenOptions as HomeOptions, Outcome};
 
 use super::check::{Checks, story};
-use crate::{names::plural, size::bytes};
+use crate::{failure::Failure, names::plural, size::bytes};
 
 /// With less room than so many times what the registry keeps free, its end is near.
 const ROOM_FACTOR: u64 = 16;
@@ -22,7 +22,8 @@ pub(crate) async fn look(path: &Path, options: &HomeOptions) -> (Checks, Option<
     let registry = match OpenOptions::new().open_async(path).await {
         Ok(registry) => registry,
         Err(error) => {
-            checks.failed("open", story(&error), remedy(&error));
+            let finding = story(&error);
+            checks.failed("open", finding, &remedy(error));
             return (checks, None);
         }
     };
@@ -60,13 +61,12 @@ fn findings(found: Vec<Finding>, checks: &mut Checks) {
     }
 }
 
-fn remedy(error: &OpenError) -> &'static str {
-    match error {
-        // It says in itself what to do.
-        OpenError::Home(HomeError::IndexOpen { .. }) => "",
-        OpenError::Home(HomeError::Settings { .. }) => "mend that line of the file",
-        _ => crate::exit::of(error.kind()).remedy.unwrap_or_default(),
+fn remedy(error: OpenError) -> String {
+    if let OpenError::Home(HomeError::Settings { .. }) = error {
+        return "mend that line of the file".to_owned();
     }
+    let failure = Failure::from(error);
+    failure.what_to_do().unwrap_or_default().to_owned()
 }
 
 #[cfg(unix)]

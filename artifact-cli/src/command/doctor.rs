@@ -22,7 +22,8 @@ use crate::{
 
 /// Look what is wrong with a directory, this machine, or a server, hop by hop
 ///
-/// Each check says what was found, and what to do where it is not good. It changes nothing.
+/// Each check says what was found, and what to do where it is not good. It changes nothing but what every
+/// open of the directory mends.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -149,6 +149,17 @@ fn one_that_cannot_be_written_is_read() {
         let refused = run(write);
         assert!([4, 7].contains(&refused.code), "{refused:#?}");
         assert!(refused.err.contains("registry"), "{refused:#?}");
+        // Not what helps who lacks a role, or finds the registry's mode to be read-only.
+        assert!(!refused.err.contains("artifact user set"), "{refused:#?}");
+        assert!(
+            !refused.err.contains("artifact mode read-write"),
+            "{refused:#?}"
+        );
     }
+    let looked = run(&["doctor"]);
+    assert!(
+        looked.code == 1 && looked.out.contains("ls -ld"),
+        "{looked:#?}"
+    );
     assert_eq!(tree::contents(&bench.path("registry")), before);
 }
