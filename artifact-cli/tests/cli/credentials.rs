@@ -129,6 +129,24 @@ fn they_are_taken_from_the_environment() {
     assert!(half.err.contains("ARTIFACT_HOST"), "{half:#?}");
 }
 
+/// Who sent no credentials is told to log in, and not that those of nobody are too few.
+#[test]
+fn who_may_read_is_told_to_log_in_to_write() {
+    let (bench, server) = guarded();
+    drop(server);
+    let server = Server::start(&bench, &["--anonymous", "read"]);
+    let to = server.at("team/new:1");
+    let run = bench.run(["push", "build", &to]);
+    assert_eq!(run.code, 4, "{run:#?}");
+    for word in ["there are no credentials for it", "docker login"] {
+        assert!(run.err.contains(word), "{word}: {run:#?}");
+    }
+    let mut command = bench.command(["push", "build", &to]);
+    let known = Run::of(with(&mut command, &server.host, "ron", PASSWORD));
+    assert_eq!(known.code, 4, "{known:#?}");
+    assert!(!known.err.contains("no credentials"), "{known:#?}");
+}
+
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let (bench, server) = guarded();

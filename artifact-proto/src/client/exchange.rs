@@ -33,6 +33,10 @@ const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
 /// The longest wait that a registry may ask for before a call is made again.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
+/// What is said to who needs credentials and has none.
+const NO_CREDENTIALS: &str = "there are no credentials for it: log in with docker or podman, or set \
+                              ARTIFACT_HOST, ARTIFACT_USERNAME and ARTIFACT_PASSWORD";
+
 /// The registry that image names without a host mean, and its token service.
 const HUB: (&str, &str) = ("https://registry-1.docker.io", "https://auth.docker.io");
 
@@ -90,6 +94,8 @@ struct Held {
 #[derive(Debug, Default)]
 struct Tried {
     fresh: bool,
+    /// There were no credentials for the registry.
+    nobody: bool,
     /// The token service elsewhere that got no credentials although there are some.
     withheld: Option<Origin>,
 }
@@ -199,6 +205,7 @@ impl Exchange {
         let credential = self.options.credentials.find(origin, name.as_ref()).await?;
         let mut tried = Tried {
             fresh: true,
+            nobody: credential.is_none(),
             withheld: None,
         };
         let held = match (challenges.first(), credential) {
@@ -235,9 +242,7 @@ impl Exchange {
         let missing = || ClientError::Unauthenticated {
             origin: origin.to_string(),
             what: match challenges.first() {
-                Some(_) => "there are no credentials for it: log in with docker or podman, or set \
-                            ARTIFACT_HOST, ARTIFACT_USERNAME and ARTIFACT_PASSWORD"
-                    .to_owned(),
+                Some(_) => NO_CREDENTIALS.to_owned(),
                 None => "it does not say how to prove it".to_owned(),
             },
         };
@@ -324,6 +329,12 @@ impl Exchange {
         let narrow = challenges.iter().any(|challenge| {
             matches!(challenge, Challenge::Bearer { error: Some(error), .. } if error == "insufficient_scope")
         });
+        if narrow && tried.nobody {
+            return ClientError::Unauthenticated {
+                origin: origin.to_string(),
+                what: NO_CREDENTIALS.to_owned(),
+            };
+        }
         if narrow {
             return ClientError::Answer {
                 origin: origin.to_string(),

@@ -14,7 +14,7 @@ use super::{
     credential::{Credential, Credentials, Secret},
     error::ClientError,
     helper,
-    origin::Origin,
+    origin::{Origin, Transport},
 };
 
 /// The longest file that is read, in bytes.
@@ -38,7 +38,7 @@ pub struct SystemCredentials {
 
 #[derive(Clone)]
 enum Place {
-    Fixed(Origin, Credential),
+    Fixed(Vec<Origin>, Credential),
     Text(&'static str, String),
     File(PathBuf),
 }
@@ -89,7 +89,10 @@ impl SystemCredentials {
                     user,
                     password: Secret::new(password),
                 };
-                places.push(Place::Fixed(host.parse()?, credential));
+                let mut known = vec![host.parse()?];
+                // Who names no scheme means the host, and one on loopback may speak TLS, too.
+                known.extend(Origin::new(&host, Transport::Https));
+                places.push(Place::Fixed(known, credential));
             }
             (_, None, None) => {}
             _ => {
@@ -127,7 +130,7 @@ impl SystemCredentials {
                 source,
             };
             let file = match place {
-                Place::Fixed(known, credential) if known == origin => {
+                Place::Fixed(known, credential) if known.contains(origin) => {
                     return Ok(Some(credential.clone()));
                 }
                 Place::Fixed(..) => continue,
@@ -250,6 +253,29 @@ mod tests {
         assert_eq!(user(&found, "b.example").await.as_deref(), Some("file-b"));
         assert_eq!(user(&found, "c.example").await.as_deref(), Some("direct"));
         assert_eq!(user(&found, "d.example").await, None);
+    }
+
+    /// A host is meant by either way, and what is to go by TLS goes by no other.
+    #[tokio::test]
+    async fn a_password_for_loopback_is_given_by_tls_too() {
+        for (host, plain, tls) in [
+            ("localhost:5000", true, true),
+            ("http://localhost:5000", true, false),
+            ("https://localhost:5000", false, true),
+            ("registry.example:5000", false, true),
+        ] {
+            let found = credentials(&[
+                ("ARTIFACT_HOST", host),
+                ("ARTIFACT_USERNAME", "u"),
+                ("ARTIFACT_PASSWORD", "p"),
+            ]);
+            let found = found.unwrap();
+            let authority = host.rsplit('/').next().unwrap();
+            let by = async |scheme: &str| user(&found, &format!("{scheme}://{authority}")).await;
+            assert_eq!(by("http").await.is_some(), plain, "{host}");
+            assert_eq!(by("https").await.is_some(), tls, "{host}");
+            assert!(user(&found, "https://localhost:5001").await.is_none());
+        }
     }
 
     /// I23: no more of a file is read than one of credentials has.
