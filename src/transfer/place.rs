@@ -237,10 +237,10 @@ impl Place {
     }
 
     /// Lists what refers to a manifest.
-    pub(crate) async fn referrers(
-        &self,
-        subject: &Digest,
-    ) -> Result<Vec<Descriptor>, TransferError> {
+    ///
+    /// # Errors
+    /// [`TransferError`]; a layout's are also those of what else it lists, which is read for this.
+    pub async fn referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, TransferError> {
         match self {
             Self::Layout(layout) => self.layout_referrers(layout, subject).await,
             Self::Local(local) => Ok(local.referrers(subject).await?),
@@ -262,7 +262,11 @@ impl Place {
                 .subject()
                 .is_some_and(|about| about.digest == *subject)
             {
-                found.push(entry.descriptor);
+                let mut descriptor = entry.descriptor;
+                // A registry tells these of the manifest, whatever a list says.
+                descriptor.artifact_type = manifest.artifact_type().cloned();
+                descriptor.annotations = manifest.annotations().clone();
+                found.push(descriptor);
             }
         }
         Ok(found)

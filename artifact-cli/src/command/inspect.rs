@@ -1,6 +1,6 @@
 //! `artifact inspect`
 
-use artifact::{Annotations, Manifest, ManifestRef, transfer::Place};
+use artifact::{Annotations, ManifestRef, transfer::Place};
 use clap::Args;
 use serde::Serialize;
 
@@ -10,7 +10,6 @@ use crate::{
     desk::{Desk, Source},
     failure::{At as _, Failure},
     moment::Moment,
-    open::page,
     output::{Report, print, printable, table},
     reference::{GRAMMAR, Reference},
     size::bytes,
@@ -171,7 +170,8 @@ pub(crate) async fn run(context: &Context, args: InspectArgs) -> Result<(), Fail
         return Ok(());
     }
     let registry = here(&source, &wanted).await?;
-    let referrers = referrers(&source, &manifest).await?;
+    let referrers = source.place.referrers(&manifest.digest()).await;
+    let referrers = referrers.at(&source.shown)?;
     context.output.show(&Inspected {
         reference: source.shown.clone(),
         digest: manifest.digest().to_string(),
@@ -182,7 +182,7 @@ pub(crate) async fn run(context: &Context, args: InspectArgs) -> Result<(), Fail
         annotations: manifest.annotations().clone(),
         content: NamedDocument::of(&manifest),
         registry,
-        referrers,
+        referrers: referrers.iter().map(Referrer::from).collect(),
     })
 }
 
@@ -209,35 +209,4 @@ async fn here(source: &Source, wanted: &ManifestRef) -> Result<Option<Here>, Fai
         published_at: found.record.published_at.map(|time| time.to_string()),
         tag,
     }))
-}
-
-async fn referrers(source: &Source, manifest: &Manifest) -> Result<Vec<Referrer>, Failure> {
-    let digest = manifest.digest();
-    let mut referrers = Vec::new();
-    match &source.place {
-        Place::Local(local) => {
-            let mut after = None;
-            loop {
-                let (session, package) = (&local.session, &local.package);
-                let found = session
-                    .referrers(local.at, package, &digest, None, page(after))
-                    .await;
-                let found = found.at(&source.shown)?;
-                let Some(last) = found.last() else { break };
-                after = Some(last.descriptor.digest);
-                referrers.extend(
-                    found
-                        .iter()
-                        .map(|summary| Referrer::from(&summary.descriptor)),
-                );
-            }
-        }
-        Place::Remote(package) => {
-            let found = package.referrers(&digest).await.at(&source.shown)?;
-            referrers.extend(found.iter().map(Referrer::from));
-        }
-        // A layout keeps no list of them.
-        _ => {}
-    }
-    Ok(referrers)
 }

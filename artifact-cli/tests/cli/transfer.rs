@@ -478,6 +478,10 @@ fn referrers_come_along() {
     here.ok(["cp", &format!("oci:signed@{own}"), "team/build"]);
     let inspected = here.json(["inspect", "team/build:1"]);
     assert_eq!(inspected["referrers"][0]["digest"], own);
+    // A layout keeps no list of them, and is looked through.
+    here.ok(["cp", "team/build:1", "oci:kept:1", "--referrers"]);
+    let kept = here.json(["inspect", "oci:kept:1"]);
+    assert_eq!(kept["referrers"], inspected["referrers"]);
     here.ok(["cp", "team/build:1", &server.at("x/without:1")]);
     here.ok(["cp", "team/build:1", &server.at("x/with:1"), "--referrers"]);
     let without = here.json(["inspect", &server.at("x/without:1")]);
