@@ -10,12 +10,19 @@ use crate::failure::{At as _, Failure};
 
 /// What must hold of a tag before it is changed; the last writer wins where nothing must.
 #[derive(Args, Clone, Debug)]
-#[group(multiple = false)]
 pub(crate) struct ConditionArgs {
     /// Only if there is no such tag
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["if_at", "if_generation"])]
     if_absent: bool,
 
+    #[command(flatten)]
+    standing: StandingArgs,
+}
+
+/// What must hold of a tag that is there before it is changed.
+#[derive(Args, Clone, Debug)]
+#[group(multiple = false)]
+pub(crate) struct StandingArgs {
     /// Only if the tag points at this digest
     #[arg(long, value_name = "DIGEST")]
     if_at: Option<Digest>,
@@ -27,10 +34,18 @@ pub(crate) struct ConditionArgs {
 
 impl From<ConditionArgs> for Condition {
     fn from(args: ConditionArgs) -> Self {
-        match (args.if_absent, args.if_at, args.if_generation) {
-            (true, _, _) => Self::Absent,
-            (_, Some(digest), _) => Self::Digests(vec![digest]),
-            (_, _, Some(number)) => Self::Generations(vec![Generation::new(number)]),
+        if args.if_absent {
+            return Self::Absent;
+        }
+        args.standing.into()
+    }
+}
+
+impl From<StandingArgs> for Condition {
+    fn from(args: StandingArgs) -> Self {
+        match (args.if_at, args.if_generation) {
+            (Some(digest), _) => Self::Digests(vec![digest]),
+            (_, Some(number)) => Self::Generations(vec![Generation::new(number)]),
             _ => Self::Any,
         }
     }

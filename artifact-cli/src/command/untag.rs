@@ -5,7 +5,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::{
-    condition::{ConditionArgs, judge},
+    condition::{StandingArgs, judge},
     context::Context,
     desk::{Desk, spawn},
     failure::{At as _, Failure},
@@ -28,7 +28,7 @@ pub(crate) struct UntagArgs {
     /// The tag: NAME:TAG
     reference: Reference,
     #[command(flatten)]
-    condition: ConditionArgs,
+    condition: StandingArgs,
 }
 
 #[derive(Serialize)]

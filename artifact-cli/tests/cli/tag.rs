@@ -161,6 +161,21 @@ fn what_cannot_be_tagged_is_refused() {
         &["a tag is to be named", "NAME:TAG"],
     );
     bench.refuses(["untag", "team/build:nope"], 3, &["no tag nope"]);
+    // It could hold of no tag that can be taken away.
+    bench.refuses(
+        ["untag", "team/build:1", "--if-absent"],
+        2,
+        &["--if-absent"],
+    );
+    let generations = [
+        "tag",
+        "team/build:1",
+        "x",
+        "--if-absent",
+        "--if-generation",
+        "1",
+    ];
+    bench.refuses(generations, 2, &["--if-absent", "--if-generation"]);
     bench.refuses(["untag", "dir:build"], 2, &["a tag is to be named"]);
     bench.refuses(["untag", "oci:nothing:1"], 3, &["no OCI image layout"]);
     let both = format!("team/build:1@{}", bench.digest("team/build:1"));
