@@ -28,5 +28,13 @@ pub(crate) fn client(common: &Common) -> Result<OciClient, Failure> {
         })?;
         options.certificates.push(pem);
     }
-    OciClient::new(options).at("the client of other registries")
+    match &common.ca_file {
+        // All else of it was read before.
+        Some(path) => OciClient::new(options).map_err(|error| {
+            Failure::from(error)
+                .at(path.display())
+                .remedy("name a PEM file of certificates")
+        }),
+        None => OciClient::new(options).at("the client of other registries"),
+    }
 }

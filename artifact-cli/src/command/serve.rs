@@ -10,6 +10,7 @@ use std::{
 use artifact::{AnonymousAccess, ErrorKind, OpenOptions};
 use artifact_proto::{
     auth::DoorOptions,
+    client::{Origin, Transport},
     metrics::{AccessMetrics, Metrics},
     server::{App, Listener, MaintenanceOptions, Server, ServerLimits, maintain, tls_config},
 };
@@ -61,7 +62,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// Under which URL clients find this server, where a proxy stands between
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = base_url)]
     base_url: Option<String>,
     /// How often what nothing wants is collected
     #[arg(long, value_name = "TIME", default_value = "15m")]
@@ -88,6 +89,20 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     let wrong = "write ADDRESS:PORT, such as 127.0.0.1:5000, 0.0.0.0:443 or [::1]:5000";
     text.parse()
         .map_err(|_| format!("{text:?} is no address with a port: {wrong}"))
+}
+
+/// Reads the URL that clients are sent back to: what they cannot use must not be told them.
+fn base_url(text: &str) -> Result<String, String> {
+    let url = text.trim_end_matches('/');
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%".contains(&byte);
+    let known = matches!(scheme, "http" | "https")
+        && Origin::new(authority, Transport::Auto).is_ok()
+        && path.bytes().all(is_plain);
+    known.then(|| url.to_owned()).ok_or_else(|| {
+        format!("{text:?} is no URL of a server: write https://HOST[:PORT] or http://HOST[:PORT]")
+    })
 }
 
 /// What the server says when it is ready.
@@ -290,7 +305,7 @@ fn taken(error: &std::io::Error, address: &SocketAddr) -> Failure {
 fn door(args: &ServeArgs) -> DoorOptions {
     let door = DoorOptions::new(AnonymousAccess::from(args.anonymous));
     match &args.base_url {
-        Some(url) => door.at(url.trim_end_matches('/')),
+        Some(url) => door.at(url),
         None => door,
     }
 }
@@ -307,5 +322,36 @@ const fn name(anonymous: AnonymousName) -> &'static str {
         AnonymousName::None => "none",
         AnonymousName::Read => "read",
         AnonymousName::Write => "write",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_sent_to_a_url_that_is_one() {
+        for (text, url) in [
+            ("https://registry.example", "https://registry.example"),
+            (
+                "https://registry.example:5000/",
+                "https://registry.example:5000",
+            ),
+            ("http://[::1]:5000/behind/it", "http://[::1]:5000/behind/it"),
+        ] {
+            assert_eq!(base_url(text).as_deref(), Ok(url));
+        }
+        for text in [
+            "",
+            "registry.example",
+            "ftp://registry.example",
+            "https://",
+            "https:///x",
+            "https://user:secret@registry.example",
+            "https://registry.example?x",
+            "https://registry.example/\"x",
+        ] {
+            assert!(base_url(text).is_err(), "{text}");
+        }
     }
 }

@@ -172,6 +172,11 @@ fn several_addresses_and_tls() {
         1,
         &["nope.pem", "name a PEM file"],
     );
+    bench.refuses(
+        ["ls", &reference, "--ca-file", "key.pem"],
+        2,
+        &["key.pem", "holds none"],
+    );
     let text = bench.run(["doctor", &format!("oci+https://{}", server.host)]);
     assert!(
         text.code == 1 && text.out.contains("--ca-file"),
@@ -216,6 +221,11 @@ fn what_cannot_be_served_is_refused() {
     bench.refuses(["serve", "--tls-cert", "x"], 2, &["--tls-key"]);
     bench.refuses(["serve", "--anonymous", "all"], 2, &["all", "read"]);
     bench.refuses(["serve", "--drain", "soon"], 2, &["soon", "90s"]);
+    bench.refuses(
+        ["serve", "--base-url", "registry.example"],
+        2,
+        &["https://HOST"],
+    );
     bench.refuses(["serve", "nowhere"], 3, &["nowhere", "artifact init"]);
     let mut command = bench.command(["serve"]);
     let run = Run::of(command.env("ARTIFACT_LOG", "shout=loud"));
