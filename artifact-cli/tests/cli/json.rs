@@ -111,6 +111,39 @@ fn every_command_prints_the_document_that_is_documented() {
     );
 }
 
+/// What a follower of the history reads is on the page, event by event.
+#[test]
+fn every_event_is_documented() {
+    let bench = Bench::stocked();
+    bench.ok(["repo", "add", "r", "--quota", "1GiB"]);
+    bench.ok(["cp", "team/build:1", "r/copy:1"]);
+    bench.ok(["untag", "r/copy:1"]);
+    bench.ok(["rm", &format!("r/copy@{}", bench.digest("team/build:1"))]);
+    bench.ok(["rm", "team/build:1", "--purge"]);
+    bench.ok(["repo", "rm", "r"]);
+    let history = bench.json(["history", "--blobs", "--limit", "1000"]);
+    let commits = history["commits"].as_array().unwrap().iter();
+    let events = commits.flat_map(|commit| commit["events"].as_array().unwrap());
+    let mut seen = std::collections::BTreeSet::new();
+    for event in events {
+        let name = event["event"].as_str().unwrap();
+        let (mut fields_of, _) = documented(&format!("`{name}`"));
+        fields_of.push("event".to_owned());
+        fields_of.sort();
+        assert_eq!(fields(event), fields_of, "{event}");
+        seen.insert(name.to_owned());
+    }
+    for name in [
+        "manifest-put",
+        "tag-deleted",
+        "blob-stored",
+        "document-deleted",
+        "purged",
+    ] {
+        assert!(seen.contains(name), "{name} was not seen: {seen:?}");
+    }
+}
+
 /// A usage error that the parser finds is a document, too.
 #[test]
 fn every_failure_is_one_document() {
