@@ -45,3 +45,8 @@ pub use artifact_store::{
 
 pub use open::{OpenError, OpenOptions, Registry};
 pub use seams::{clock::SystemClock, threads::Threads, tokio::Tokio};
+
+/// The example of the README, which is built with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

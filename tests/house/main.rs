@@ -162,6 +162,44 @@ fn documents_name_what_is_there() {
     assert!(missing.is_empty(), "named and not there: {missing:#?}");
 }
 
+/// A number in the name of a test that stands nowhere tells its reader nothing.
+#[test]
+fn numbers_of_tests_are_on_their_page() {
+    let page = fs::read_to_string(root().join("docs/promises.md")).unwrap();
+    let first_cells = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    let told: BTreeSet<_> = first_cells.flat_map(|cell| cell.split(", ")).collect();
+    let mut missing = BTreeSet::new();
+    let crates = [
+        "artifact-cli",
+        "artifact-core",
+        "artifact-proto",
+        "artifact-store",
+        "artifact-testkit",
+    ];
+    let places = ["src", "tests", "fuzz/src"].into_iter().chain(crates);
+    for file in places.flat_map(|place| sources(&root().join(place))) {
+        let text = fs::read_to_string(&file).unwrap();
+        for name in text.split("fn ").skip(1) {
+            let name = name.split('(').next().unwrap();
+            for word in name.split('_').take_while(|word| is_number(word)) {
+                let number = word.to_uppercase();
+                if !told.contains(number.as_str()) {
+                    missing.insert(format!("{number} of {name} in {}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "not in docs/promises.md: {missing:#?}");
+}
+
+/// Says whether the word of a name is the number of an invariant, a fault or an attack.
+fn is_number(word: &str) -> bool {
+    let digits = word.strip_prefix(['i', 'f', 'a']).unwrap_or_default();
+    (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A file of more than 500 lines, its tests apart, holds more than one noun.
 #[test]
 fn files_are_short_enough_to_know() {
