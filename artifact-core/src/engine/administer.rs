@@ -93,7 +93,8 @@ impl Session {
     }
 
     /// Makes a repository. Packages of the default repository that lie below its name are moved into
-    /// it with `adopt`, and stand against it without.
+    /// it with `adopt`, and stand against it without. A package of its very name, and packages of another
+    /// repository that lie below it, stand against it always: their names would lead elsewhere.
     ///
     /// # Errors
     /// [`Error::Blocked`] when it is there already, or packages stand against it; refusals; and
@@ -116,14 +117,13 @@ impl Session {
                     what: format!("repository {name} is there already"),
                 });
             }
-            if guard!(383) && !adopt {
-                self.nothing_below(name).await?;
-            }
+            self.hides_nothing(name, adopt).await?;
             let put = Change::PutDocument(key.clone(), settings.to_body());
             let expected = Expectation::Document(key.clone(), now.generation);
             let mut changes = permit.bind(self.change_set()).change(put);
             changes = guard!(384, changes.expect(expected), else changes);
-            if adopt {
+            // Also what came since it was looked: it would not be found under its name any more.
+            if guard!(625) {
                 changes = changes.change(Change::Adopt(name.clone()));
             }
             match self.inner().index().apply(changes).await {
@@ -133,25 +133,6 @@ impl Session {
             }
         }
         Err(contended(format!("repository {name}")))
-    }
-
-    async fn nothing_below(&self, name: &RepositoryName) -> Result<(), Error> {
-        let scope = Scope::from(&RepositoryName::default_repository());
-        let page = Page::after(format!("{name}/"), std::num::NonZeroU32::MIN);
-        let found = self
-            .inner()
-            .index()
-            .packages(AsOf::Now, &scope, page)
-            .await?;
-        let below = format!("{name}/");
-        match found.first().map(crate::model::name::PackageRef::oci_name) {
-            Some(package) if package.starts_with(&below) => Err(Error::Blocked {
-                what: format!(
-                    "package {package} lies below {name} already: adopt what is there, or take another name"
-                ),
-            }),
-            _ => Ok(()),
-        }
     }
 
     /// Changes the settings of a repository; with a generation, only if they are still at it.

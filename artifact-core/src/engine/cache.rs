@@ -1,9 +1,6 @@
 //! What was read of settings and users, kept as long as it is exact.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     contract::change::{Expectation, Room},
@@ -37,7 +34,8 @@ pub(crate) struct Read<T> {
 pub(crate) struct SettingsCache {
     revision: Revision,
     pub(crate) repositories: HashMap<RepositoryName, Arc<Effective>>,
-    pub(crate) absent: HashSet<RepositoryName>,
+    /// Repositories that are not there, with the generations of their records.
+    pub(crate) absent: HashMap<RepositoryName, Generation>,
     pub(crate) users: HashMap<UserName, Arc<Read<User>>>,
     pub(crate) mode: Option<Arc<Read<Mode>>>,
 }

@@ -10,6 +10,7 @@ pub(crate) mod history;
 pub(crate) mod limits;
 pub(crate) mod listing;
 pub(crate) mod manifest;
+pub(crate) mod naming;
 pub(crate) mod permit;
 pub(crate) mod pipe;
 pub(crate) mod reclaim;

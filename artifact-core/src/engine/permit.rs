@@ -94,7 +94,8 @@ impl Session {
     ///
     /// # Errors
     /// What `missing` stands for, [`Error::Denied`] and [`Error::Unauthenticated`], by the rules for
-    /// refusals; [`Error::ReadOnly`] for a write in that mode.
+    /// refusals; [`Error::ReadOnly`] for a write in that mode; [`Error::Blocked`] for what would be put into a
+    /// package whose name lies in another repository by now.
     pub(crate) async fn permit(
         &self,
         action: Action,
@@ -103,7 +104,7 @@ impl Session {
     ) -> Result<Permit, Error> {
         let effective = self.inner().effective(&package.repository).await?;
         let target = Target::Package(package, None);
-        let permit = self.decide(action, target, effective, missing).await?;
+        let mut permit = self.decide(action, target, effective, missing).await?;
         // A repository that is not there holds nothing that could be read.
         if guard!(362) && permit.effective.is_none() {
             return Err(if action == Action::Read {
@@ -111,6 +112,10 @@ impl Session {
             } else {
                 no_repository(&package.repository)
             });
+        }
+        if matches!(action, Action::Create | Action::Overwrite) {
+            let unclaimed = self.inner().unclaimed(package).await?;
+            permit.read.extend(guard!(626, unclaimed, else Vec::new()));
         }
         Ok(permit)
     }

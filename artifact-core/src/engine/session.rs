@@ -12,11 +12,11 @@ use crate::{
         principal::{AnonymousAccess, Principal},
         record::AsOf,
     },
-    error::{Error, What},
+    error::Error,
     model::{
-        document::{DocumentKey, DocumentKind, User},
+        document::{DocumentKind, User},
         id::Generation,
-        name::{OciName, PackageRef, RepositoryName, UserName},
+        name::UserName,
     },
 };
 
@@ -138,39 +138,5 @@ impl Session {
     pub(crate) fn change_set(&self) -> ChangeSet {
         let actor = Actor::new(self.principal.clone(), self.context.request.clone());
         ChangeSet::new(actor, self.inner().parts.clock.now())
-    }
-
-    /// Returns the package that a name means: in the longest configured repository that is a prefix
-    /// of it in whole path components, else in the default one.
-    ///
-    /// As of the past, the repositories of then count.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] for a name that is a repository's own, which names no package.
-    pub async fn resolve(&self, at: AsOf, name: &OciName) -> Result<PackageRef, Error> {
-        let cuts = name.as_str().match_indices('/').map(|(cut, _)| cut);
-        let mut ends: Vec<usize> = cuts.chain([name.as_str().len()]).collect();
-        ends.reverse();
-        for end in ends {
-            let prefix = name.as_str().get(..end).unwrap_or_default();
-            let Ok(repository) = prefix.parse::<RepositoryName>() else {
-                continue;
-            };
-            if repository.is_default() || !self.repository_exists(at, &repository).await? {
-                continue;
-            }
-            return PackageRef::below(&repository, name)
-                .ok_or_else(|| Error::not_found(What::Package, name));
-        }
-        Ok(PackageRef::in_default(name))
-    }
-
-    async fn repository_exists(&self, at: AsOf, name: &RepositoryName) -> Result<bool, Error> {
-        if at == AsOf::Now {
-            return Ok(self.inner().effective(name).await?.is_some());
-        }
-        let key = DocumentKey::Repository(name.clone());
-        let record = self.inner().index().document(at, &key).await?;
-        Ok(record.is_some_and(|record| record.body.is_some()))
     }
 }

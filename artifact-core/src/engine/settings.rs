@@ -66,23 +66,39 @@ impl Inner {
         &self,
         name: &RepositoryName,
     ) -> Result<Option<Arc<Effective>>, Error> {
+        Ok(self.look(name).await?.ok())
+    }
+
+    /// Returns the generation of the record of a repository that is not there, or `None` if it is.
+    pub(crate) async fn absent_at(
+        &self,
+        name: &RepositoryName,
+    ) -> Result<Option<Generation>, Error> {
+        Ok(self.look(name).await?.err())
+    }
+
+    /// Returns what holds for a repository now, or the generation at which it is absent.
+    async fn look(
+        &self,
+        name: &RepositoryName,
+    ) -> Result<Result<Arc<Effective>, Generation>, Error> {
         let revision = self.index().head().await?.revision;
         if let Some(cache) = self.settings.lock().at(revision) {
             if let Some(found) = cache.repositories.get(name) {
-                return Ok(Some(Arc::clone(found)));
+                return Ok(Ok(Arc::clone(found)));
             }
-            if cache.absent.contains(name) {
-                return Ok(None);
+            if let Some(generation) = cache.absent.get(name) {
+                return Ok(Err(*generation));
             }
         }
         let found = self.read_effective(name).await?.map(Arc::new);
         if let Some(cache) = self.settings.lock().at(revision) {
             match &found {
-                Some(found) if cache.repositories.len() < CACHED => {
+                Ok(found) if cache.repositories.len() < CACHED => {
                     cache.repositories.insert(name.clone(), Arc::clone(found));
                 }
-                None if cache.absent.len() < CACHED => {
-                    cache.absent.insert(name.clone());
+                Err(generation) if cache.absent.len() < CACHED => {
+                    cache.absent.insert(name.clone(), *generation);
                 }
                 _ => {}
             }
@@ -90,13 +106,16 @@ impl Inner {
         Ok(found)
     }
 
-    async fn read_effective(&self, name: &RepositoryName) -> Result<Option<Effective>, Error> {
+    async fn read_effective(
+        &self,
+        name: &RepositoryName,
+    ) -> Result<Result<Effective, Generation>, Error> {
         let key = DocumentKey::Repository(name.clone());
         let repository: Read<RepositorySettings> = self.read_document(&key).await?;
         let read = vec![Expectation::Document(key, repository.generation)];
         match repository.value {
-            Some(settings) => Ok(Some(self.effective_of(name, settings, read).await?)),
-            None => Ok(None),
+            Some(settings) => Ok(Ok(self.effective_of(name, settings, read).await?)),
+            None => Ok(Err(repository.generation)),
         }
     }
 

@@ -310,6 +310,49 @@ fn a_repository_takes_over_what_lies_below_it() {
         ErrorKind::NotFound,
     );
     assert_kind(embedder.remove_repository(&team), ErrorKind::Conflict);
+    // Nothing is put where nobody finds it.
+    assert_kind(push(&embedder, &before, b"small"), ErrorKind::Conflict);
+}
+
+/// A package that has a repository's very name, or lies in one around it, would not be found any more.
+#[test]
+fn a_repository_takes_no_name_away() {
+    let world = super::world();
+    let embedder = world.embedder();
+    let made = RepositorySettings::default();
+    let team = "team".parse().unwrap();
+    let same = package("team");
+    let (manifest, _) = publish(&embedder, &same, "v1", 1);
+    for adopt in [false, true] {
+        let refused = embedder.create_repository(&team, &made, adopt);
+        assert_kind(refused, ErrorKind::Conflict);
+    }
+    embedder.delete_manifest(&same, &manifest.digest()).unwrap();
+    embedder.create_repository(&team, &made, false).unwrap();
+    let resolve = |name: &str| embedder.resolve(AsOf::Now, &name.parse().unwrap()).unwrap();
+    let inner = resolve("team/x/app");
+    let (manifest, _) = publish(&embedder, &inner, "v1", 1);
+    let x = "team/x".parse().unwrap();
+    for adopt in [false, true] {
+        let refused = embedder.create_repository(&x, &made, adopt);
+        assert_kind(refused, ErrorKind::Conflict);
+    }
+    // What lies beside it, or in a repository of its own, is found as before.
+    publish(&embedder, &resolve("team/xy"), "v1", 1);
+    let own = "team/x/y".parse().unwrap();
+    embedder.create_repository(&own, &made, false).unwrap();
+    publish(&embedder, &resolve("team/x/y/app"), "v1", 1);
+    embedder
+        .delete_manifest(&inner, &manifest.digest())
+        .unwrap();
+    embedder.create_repository(&x, &made, false).unwrap();
+    for (name, repository) in [("team/xy", "team"), ("team/x/y/app", "team/x/y")] {
+        let found = resolve(name);
+        assert_eq!(found.repository.as_str(), repository);
+        embedder
+            .get_manifest(AsOf::Now, &found.at(by_tag("v1")))
+            .unwrap();
+    }
 }
 
 /// I11: a page of repositories is as long as it would be if there were no others than those that one may read.

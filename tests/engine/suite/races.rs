@@ -1,9 +1,9 @@
 //! What happens between a decision and its commit counts: it is decided again (I6, I12).
 
 use artifact::{
-    AsOf, Condition, Digest, Document as _, ErrorKind, Grant, Mode, NamespaceSettings, Principal,
-    PutManifest, RegistryParts, RepositorySettings, ScrubOptions, StageSettings, UploadOptions,
-    User, UserRole, blocking::Session,
+    AsOf, Condition, Digest, Document as _, ErrorKind, Grant, Mode, NamespaceSettings, OciName,
+    Principal, PutManifest, RegistryParts, RepositorySettings, ScrubOptions, StageSettings,
+    UploadOptions, User, UserRole, blocking::Session,
 };
 
 use crate::{
@@ -120,6 +120,40 @@ fn i12_a_mount_rests_on_both_packages() {
     let from = "from".parse().unwrap();
     let after = embedder.repository(AsOf::Now, &from).unwrap().generation;
     assert_ne!(before, after);
+}
+
+/// I1: what is pushed while a repository is made is found under its name.
+#[test]
+fn i1_a_push_beside_a_new_repository_is_found() {
+    let (world, meanwhile) = world();
+    let embedder = world.embedder();
+    let made = RepositorySettings::default();
+    let name: OciName = "team/app".parse().unwrap();
+    let app = embedder.resolve(AsOf::Now, &name).unwrap();
+    // The push comes first: it moves with the name.
+    let (other, early) = (embedder.clone(), app.clone());
+    meanwhile.happens(move || {
+        publish(&other, &early, "v1", 1);
+    });
+    let team = "team".parse().unwrap();
+    embedder.create_repository(&team, &made, false).unwrap();
+    meanwhile.assert_happened();
+    let found = embedder.resolve(AsOf::Now, &name).unwrap();
+    assert_eq!(found.repository, team);
+    let v1 = found.clone().at(by_tag("v1"));
+    embedder.get_manifest(AsOf::Now, &v1).unwrap();
+    // The repository comes first: the push is refused, and asked for again it goes where its name lies.
+    let name: OciName = "crew/app".parse().unwrap();
+    let app = embedder.resolve(AsOf::Now, &name).unwrap();
+    let other = embedder.clone();
+    meanwhile.happens(move || {
+        let crew = "crew".parse().unwrap();
+        other.create_repository(&crew, &made, false).unwrap();
+    });
+    assert_kind(push(&embedder, &app, b"small"), ErrorKind::Conflict);
+    meanwhile.assert_happened();
+    let found = embedder.resolve(AsOf::Now, &name).unwrap();
+    publish(&embedder, &found, "v1", 1);
 }
 
 /// I6: a condition holds at the commit, and not only when it was looked at.
