@@ -170,21 +170,32 @@ impl Session {
             });
         }
         let current = self.repository(AsOf::Now, name).await?;
-        let page = Page::first(std::num::NonZeroU32::MIN);
-        let left = self
-            .inner()
-            .index()
-            .packages(AsOf::Now, &name.into(), page)
-            .await?;
-        if guard!(386)
-            && let Some(package) = left.into_iter().find(|package| package.repository == *name)
-        {
-            return Err(Error::Blocked {
-                what: format!("repository {name} still holds {package}: delete that first"),
-            });
+        if guard!(386) {
+            self.holds_nothing(name).await?;
         }
         let key = DocumentKey::Repository(name.clone());
-        self.delete_document(permit, key, current.generation).await
+        let removed = self
+            .delete_document(permit, key.clone(), current.generation)
+            .await?;
+        // What was pushed since it was looked would not be found any more; from now on nothing is pushed there.
+        if guard!(627)
+            && let Err(error) = self.holds_nothing(name).await
+        {
+            let back = Change::PutDocument(key, current.value.to_body());
+            let changes = self.change_set().change(back);
+            self.inner().index().apply(changes).await?;
+            return Err(error);
+        }
+        Ok(removed)
+    }
+
+    async fn holds_nothing(&self, name: &RepositoryName) -> Result<(), Error> {
+        match self.package_below(name, name).await? {
+            None => Ok(()),
+            Some(package) => Err(Error::Blocked {
+                what: format!("repository {name} still holds {package}: delete that first"),
+            }),
+        }
     }
 
     /// Returns the settings of a namespace; the default ones where nothing is set.

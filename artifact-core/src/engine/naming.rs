@@ -71,8 +71,11 @@ impl Session {
             if guard!(623) {
                 self.is_no_package(&repository, name).await?;
             }
-            if guard!(383) && !(adopt && repository.is_default()) {
-                self.nothing_below(&repository, name).await?;
+            if guard!(383)
+                && !(adopt && repository.is_default())
+                && let Some(package) = self.package_below(&repository, name).await?
+            {
+                return Err(lies_below(&package, name));
             }
         }
         Ok(())
@@ -101,12 +104,12 @@ impl Session {
         })
     }
 
-    /// Refuses where packages of the repository lie below the name.
-    async fn nothing_below(
+    /// Returns a package of the repository that lies below a name.
+    pub(crate) async fn package_below(
         &self,
         repository: &RepositoryName,
         name: &RepositoryName,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<PackageRef>, Error> {
         const PAGE: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
         let below = format!("{name}/");
         let scope = Scope::from(repository);
@@ -118,18 +121,18 @@ impl Session {
                 .index()
                 .packages(AsOf::Now, &scope, page)
                 .await?;
-            for package in &found {
-                if !package.oci_name().starts_with(&below) {
-                    return Ok(());
-                }
-                // Those of other repositories in the scope are found as before.
-                if package.repository == *repository {
-                    return Err(lies_below(package, name));
-                }
-            }
-            match found.last() {
-                Some(last) => after = last.oci_name(),
-                None => return Ok(()),
+            let Some(last) = found.last() else {
+                return Ok(None);
+            };
+            after = last.oci_name();
+            let ends = !after.starts_with(&below);
+            // Those of other repositories in the scope are found as before.
+            let own = found
+                .into_iter()
+                .take_while(|package| package.oci_name().starts_with(&below))
+                .find(|package| package.repository == *repository);
+            if own.is_some() || ends {
+                return Ok(own);
             }
         }
     }

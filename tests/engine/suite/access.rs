@@ -346,6 +346,8 @@ fn a_repository_takes_no_name_away() {
         .delete_manifest(&inner, &manifest.digest())
         .unwrap();
     embedder.create_repository(&x, &made, false).unwrap();
+    // One that lies behind those of repositories within it holds it, too.
+    assert_kind(embedder.remove_repository(&team), ErrorKind::Conflict);
     for (name, repository) in [("team/xy", "team"), ("team/x/y/app", "team/x/y")] {
         let found = resolve(name);
         assert_eq!(found.repository.as_str(), repository);

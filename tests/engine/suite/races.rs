@@ -156,6 +156,28 @@ fn i1_a_push_beside_a_new_repository_is_found() {
     publish(&embedder, &found, "v1", 1);
 }
 
+/// I1: a repository into which something is pushed while it is removed stays as it was.
+#[test]
+fn i1_a_push_into_a_repository_that_goes_is_found() {
+    let (world, meanwhile) = world();
+    let embedder = world.embedder();
+    let made = RepositorySettings::from_body(r#"{"quota":1000000}"#).unwrap();
+    let team = "team".parse().unwrap();
+    embedder.create_repository(&team, &made, false).unwrap();
+    let name: OciName = "team/app".parse().unwrap();
+    let app = embedder.resolve(AsOf::Now, &name).unwrap();
+    let (other, pushed) = (embedder.clone(), app.clone());
+    meanwhile.happens(move || {
+        publish(&other, &pushed, "v1", 1);
+    });
+    assert_kind(embedder.remove_repository(&team), ErrorKind::Conflict);
+    meanwhile.assert_happened();
+    assert_eq!(embedder.repository(AsOf::Now, &team).unwrap().value, made);
+    assert_eq!(embedder.resolve(AsOf::Now, &name).unwrap(), app);
+    let v1 = app.at(by_tag("v1"));
+    embedder.get_manifest(AsOf::Now, &v1).unwrap();
+}
+
 /// I6: a condition holds at the commit, and not only when it was looked at.
 #[test]
 fn i6_a_tag_that_moves_before_the_commit_is_judged_again() {
