@@ -121,8 +121,9 @@ impl IndexKit {
     /// Records bookkeeping; returns how many rows it touched.
     pub(crate) async fn note(&self, bookkeeping: Bookkeeping) -> u64 {
         if matches!(bookkeeping, Bookkeeping::Prune(..)) {
-            let mut folds = self.folds.lock().await;
-            folds.catch_up(&**self.index()).await;
+            // MI-9, whatever the case is about.
+            let told = async { self.folds.lock().await.catch_up(&**self.index()).await };
+            self.focus.on("MI-9", told).await;
         }
         let noted = self.index().note(bookkeeping).await;
         noted.expect("bookkeeping that can be recorded").rows

@@ -114,6 +114,7 @@ macro_rules! __manifest_index_cases {
             mi_8_documents_outlive_the_horizon
             mi_9_the_feed_tells_all_changes
             mi_9_the_feed_is_paged
+            mi_9_the_feed_is_kept_from_the_lowest_horizon
             mi_9_adoption_is_told
             mi_9_adoption_moves_all_that_is_there
             mi_9_adoption_needs_a_free_name

@@ -48,9 +48,12 @@ mutants! {
     mi_3_a_tag_of_nothing_is_taken: "MI-3", DanglingTags;
     mi_4_a_manifest_of_nothing_is_taken: "MI-4", DanglingManifests;
     mi_5_others_read_the_past: "MI-5", LagsBehind;
+    mi_6_a_page_begins_with_the_last_item: "MI-6", RepeatsInPages;
     mi_6_a_page_skips_one: "MI-6", SkipsInPages;
     mi_7_a_key_is_in_two_places: "MI-7", ForgetsTrash;
     mi_8_the_past_is_the_present: "MI-8", FindsThePresent;
+    mi_9_the_feed_is_forgotten_early: "MI-9", ForgetsFeed;
+    mi_9_the_feed_repeats_a_revision: "MI-9", RepeatsInFeed;
     mi_9_the_feed_drops_an_event: "MI-9", DropsEvents;
     mi_10_a_deletion_does_not_count: "MI-10", UncountedDeletions;
     mi_11_a_time_finds_another_revision: "MI-11", WrongTimes;

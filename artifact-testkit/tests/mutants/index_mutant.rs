@@ -29,6 +29,8 @@ pub(crate) enum Mutation {
     FindsThePresent,
     /// It does not know whose a key in the trash is.
     ForgetsTrash,
+    /// What is pruned takes the whole feed along.
+    ForgetsFeed,
     /// What uploads reserve does not count.
     FreeReservations,
     /// It judges expectations, lets others go first, and then makes the changes.
@@ -43,6 +45,10 @@ pub(crate) enum Mutation {
     MadeInPart,
     /// A refusal for want of room leaves a document.
     RefusalsLeaveTraces,
+    /// Its feed begins with the revision after which it is asked for.
+    RepeatsInFeed,
+    /// The last item of a page is the first of the next.
+    RepeatsInPages,
     /// It leaves out the first item of each page but the first.
     SkipsInPages,
     /// The deletion of a document does not count.
@@ -58,6 +64,8 @@ pub(crate) struct Mutant {
     mutation: Mutation,
     /// The deletions of documents.
     deleted: Mutex<Vec<(DocumentKey, Generation)>>,
+    /// Where the feed begins.
+    pruned: Mutex<Revision>,
 }
 
 /// Makes changes when nobody waits for them any more.
@@ -81,6 +89,7 @@ impl Mutant {
             inner: MemoryIndex::new(RegistryId::from_random([7; 16])),
             mutation,
             deleted: Mutex::default(),
+            pruned: Mutex::default(),
         }
     }
 
@@ -212,6 +221,10 @@ impl ManifestIndex for Mutant {
         if matches!(bookkeeping, Bookkeeping::Release { .. }) && self.is(Mutation::KeepsClaims) {
             return Ok(Noted::new(1));
         }
+        if matches!(bookkeeping, Bookkeeping::Prune(..)) && self.is(Mutation::ForgetsFeed) {
+            let newest = self.inner.head().await?.revision;
+            *self.pruned.lock() = newest;
+        }
         self.inner.note(bookkeeping).await
     }
 
@@ -229,6 +242,14 @@ impl ManifestIndex for Mutant {
         after: Revision,
         limit: NonZeroU32,
     ) -> Result<Vec<Committed>, IndexError> {
+        let oldest = *self.pruned.lock();
+        if after < oldest {
+            return Err(IndexError::HistoryForgotten { oldest });
+        }
+        let mut after = after;
+        if self.is(Mutation::RepeatsInFeed) {
+            after = Revision::new(after.get().saturating_sub(1));
+        }
         let mut changes = self.inner.changes(after, limit).await?;
         for committed in &mut changes {
             self.count_events(&mut committed.events);
@@ -299,6 +320,15 @@ impl ManifestIndex for Mutant {
         package: &PackageRef,
         page: Page<Digest>,
     ) -> Result<Vec<ManifestSummary>, IndexError> {
+        if let Some(after) = page.after
+            && self.is(Mutation::RepeatsInPages)
+        {
+            let all = Page::first(NonZeroU32::MAX);
+            let mut items = self.inner.manifests(at, package, all).await?;
+            items.retain(|item| item.descriptor.digest >= after);
+            items.truncate(page.limit.get() as usize);
+            return Ok(items);
+        }
         self.inner.manifests(at, package, page).await
     }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use artifact_core::{Bookkeeping, Change, Conflict, Digest, Event, Principal, Revision, Timestamp};
+use artifact_core::{
+    Bookkeeping, Change, Conflict, Digest, Event, IndexError, Principal, Revision, Timestamp,
+};
 
 use crate::index::{
     goods::{
@@ -110,6 +112,7 @@ pub async fn mi_9_the_feed_is_paged(kit: &mut IndexKit) {
                 break;
             }
             pages.extend(page);
+            assert!(pages.len() <= whole.len(), "the feed repeats itself");
         }
         assert_eq!(pages, whole, "the feed in pages of {size}");
     }
@@ -119,6 +122,41 @@ pub async fn mi_9_the_feed_is_paged(kit: &mut IndexKit) {
         [],
         "nothing comes after the newest"
     );
+}
+
+/// MI-9: a revision stays in the feed until the horizon of every repository has passed it, whichever is pruned.
+pub async fn mi_9_the_feed_is_kept_from_the_lowest_horizon(kit: &mut IndexKit) {
+    let (a, x) = (package("a"), package_of("team", "x"));
+    for number in 1..4 {
+        kit.publish(&a, "latest", &[number]).await;
+        kit.publish(&x, "latest", &[number]).await;
+    }
+    let (lowest, newest) = (Revision::new(3), kit.head().await);
+    let whole = kit.feed().await;
+    kit.make([Change::Forget(repository("default"), newest)])
+        .await;
+    kit.prune("default").await;
+    let kept = kit.feed().await;
+    assert!(kept.starts_with(&whole), "nothing may leave the feed yet");
+    kit.make([Change::Forget(repository("team"), lowest)]).await;
+    kit.prune("team").await;
+    kit.prune("default").await;
+    check_begins(kit, lowest, lowest).await;
+    if let Err(refused) = kit.index().changes(Revision::ZERO, MANY).await {
+        let IndexError::HistoryForgotten { oldest } = refused else {
+            unreachable!("this must be answered, or forgotten: {refused:?}")
+        };
+        check_begins(kit, oldest, lowest).await;
+    }
+}
+
+/// Checks that the feed is answered from a revision on, which may not be after the lowest horizon.
+async fn check_begins(kit: &IndexKit, oldest: Revision, lowest: Revision) {
+    assert!(oldest <= lowest, "{oldest} is after the lowest horizon");
+    let told = kit.index().changes(oldest, MANY).await;
+    let told = told.expect("what is after the lowest horizon");
+    let first = told.first().map(|committed| committed.revision);
+    assert_eq!(first, Some(oldest.next()), "where the feed begins");
 }
 
 /// MI-9: packages that a new repository adopts are told, and are there as they were.

@@ -56,6 +56,8 @@ where
                 break;
             }
             pages.extend(page);
+            let ends = pages.len() <= whole.len();
+            assert!(ends, "{what} in pages of {size} repeats itself");
         }
         assert_eq!(pages, whole, "{what} in pages of {size}");
     }
@@ -300,6 +302,8 @@ async fn check_search(kit: &IndexKit, query: &Query, count: usize) {
                 break;
             }
             pages.extend(page);
+            let ends = pages.len() <= whole.len();
+            assert!(ends, "what was found, in pages of {size}, repeats itself");
         }
         assert_eq!(pages, whole, "what was found, in pages of {size}");
     }

@@ -58,7 +58,11 @@ pub async fn mi_13_bookkeeping_makes_no_revision(kit: &mut IndexKit) {
             .index()
             .changes(before.revision, crate::index::goods::MANY)
             .await;
-        assert_eq!(feed.expect("changes answers"), [], "{what}");
+        let told = feed.expect("changes answers").into_iter();
+        let told: Vec<_> = told
+            .filter(|told| told.revision > before.revision)
+            .collect();
+        assert_eq!(told, [], "{what}");
     }
     assert_eq!(kit.head().await, Revision::new(1));
 }
