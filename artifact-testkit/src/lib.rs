@@ -38,7 +38,8 @@
 //! * A case has its own store or index. A store must be empty after it; the feed of an index must
 //!   tell what the index holds.
 //! * A store that is durable is tested for it when it can be opened again, with the form `reopen:` of
-//!   the macros. What a backend lacks is declared (`lacks:`), reported by each case that was not run
+//!   the macros. That shows no sync that is left out: the form `place:`, which makes a sync of a store
+//!   fail, does ([`StorePlace`](store::StorePlace)). Of an index nothing here shows it. What a backend lacks is declared (`lacks:`), reported by each case that was not run
 //!   for it, and counted by a test: nothing is passed over in silence.
 //! * [`faults`] lets a backend fail as told, at each of its calls, and judges what the engine makes of it.
 //! * [`compare`] does the same to two indexes and wants the same answers. Its runs are drawn at

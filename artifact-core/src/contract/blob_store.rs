@@ -24,11 +24,12 @@ use crate::model::{
 ///   after it, they find all the bytes. `list` may show what is staged, marked as such.
 /// * BS-2 Immutable: the bytes under a key never change.
 /// * BS-3 To delete what is not there is a success. `delete` also removes what an upload has staged
-///   under the key.
+///   under the key. What was deleted comes back by nothing but a crash.
 /// * BS-4 Durable: when `commit` returned, the bytes survive any crash and power loss; when
 ///   `suspend` returned, the bytes up to its offset do.
 /// * BS-5 Cancel-safe: a dropped writer equals a crash of that upload. What it staged is found by
-///   `list` or removed by the store, and never becomes a blob.
+///   `list` or removed by the store, and never becomes a blob. What is suspended is found by `list`;
+///   what is aborted is gone.
 /// * BS-6 A key is never used again: the same bytes, stored again, get another key.
 /// * BS-7 `read` gives exactly the bytes of its range, in order, or ends with an error; never fewer.
 ///   A range that starts at or after the end of a blob that is not empty is
@@ -41,7 +42,9 @@ use crate::model::{
 /// * BS-10 Fail-stop: after a sync of unknown effect every later `commit` and `suspend` is
 ///   [`StoreError::Poisoned`] until the store is opened again; reads go on (I21).
 ///
-/// All methods may be called from several tasks at once.
+/// All methods may be called from several tasks at once. Who polls them may have a runtime or none, as
+/// the blocking face of the facade has none: what blocks, or needs threads, runs on a
+/// [`Spawn`](super::seams::Spawn) that the store is given when it is made.
 #[async_trait]
 pub trait BlobStore: fmt::Debug + Send + Sync + 'static {
     /// Returns what the store is; it never lies.
@@ -100,7 +103,8 @@ pub trait BlobStore: fmt::Debug + Send + Sync + 'static {
     /// Returns how long after its row is gone a blob must stay, for transfers that are under way.
     fn linger(&self, key: &BlobKey) -> Duration;
 
-    /// Lists what is stored, in no order; for the scrub, never for the collector.
+    /// Lists what is stored, in no order; for the scrub, never for the collector. What was committed or
+    /// deleted before the call is told as such.
     fn list(&self) -> BoxStream<'static, Result<BlobEntry, StoreError>>;
 
     /// Returns the store's power to give its blobs as local files, if it has it.

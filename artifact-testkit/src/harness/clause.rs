@@ -26,7 +26,7 @@ pub const STORE_CLAUSES: [Clause; 12] = [
     clause(
         "BS-3",
         "To delete what is not there is a success. `delete` also removes what an upload has staged \
-         under the key.",
+         under the key. What was deleted comes back by nothing but a crash.",
     ),
     clause(
         "BS-4",
@@ -36,7 +36,8 @@ pub const STORE_CLAUSES: [Clause; 12] = [
     clause(
         "BS-5",
         "Cancel-safe: a dropped writer equals a crash of that upload. What it staged is found by \
-         `list` or removed by the store, and never becomes a blob.",
+         `list` or removed by the store, and never becomes a blob. What is suspended is found by `list`; \
+         what is aborted is gone.",
     ),
     clause(
         "BS-6",

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use artifact_core::{
     Algorithm, BlobEntry, BlobKey, BlobReader, BlobStore, BlobWriter, ByteRange, Hasher, Rng as _,
-    Stamp, StoreError, UploadHint, UploadId,
+    Stamp, StoreError, Suspended, UploadHint, UploadId,
 };
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -204,39 +204,75 @@ impl StoreKit {
     /// Deletes what is under a key, as soon as nobody holds it, and checks that it is gone and
     /// stays so.
     pub(crate) async fn clear(&self, key: &BlobKey) {
-        // BS-3, whatever the case is about.
-        self.focus.on("BS-3", self.delete(key)).await;
+        // BS-9 and BS-3, whatever the case is about.
+        let deleted = self.focus.on("BS-9", self.delete_unheld(key)).await;
+        let gone = async {
+            deleted.expect("delete answers");
+            self.check_invisible(key).await;
+            let listed = self.list().await;
+            let left = listed.iter().find(|entry| entry.key == *key);
+            assert_eq!(left, None, "what was deleted is listed");
+        };
+        self.focus.on("BS-3", gone).await;
     }
 
-    async fn delete(&self, key: &BlobKey) {
-        let store = self.store();
+    async fn delete_unheld(&self, key: &BlobKey) -> Result<(), StoreError> {
+        let mut deleted = Ok(());
         run::eventually("nobody holds what is to be deleted", async || {
-            match store.delete(key).await {
-                Err(StoreError::Held { .. }) => false,
-                other => {
-                    other.expect("delete answers");
-                    true
-                }
-            }
+            deleted = self.store().delete(key).await;
+            !matches!(deleted, Err(StoreError::Held { .. }))
         })
         .await;
-        self.check_invisible(key).await;
-        let listed = self.list().await;
-        let left = listed.iter().find(|entry| entry.key == *key);
-        assert_eq!(left, None, "what was deleted is listed");
+        deleted
+    }
+
+    /// Aborts an upload, and checks that nothing of it is staged any more.
+    pub(crate) async fn abort(&self, writer: Box<dyn BlobWriter>) {
+        let key = writer.key().clone();
+        writer.abort().await.expect("an upload is aborted");
+        // BS-5, whatever the case is about.
+        let gone = async {
+            let listed = self.list().await;
+            let left = listed.iter().find(|e| e.staged && e.key == key);
+            assert_eq!(left, None, "what was aborted is staged");
+        };
+        self.focus.on("BS-5", gone).await;
+    }
+
+    /// Goes on with an upload that nobody writes.
+    pub(crate) async fn resume(
+        &self,
+        id: &UploadId,
+        at: &Suspended,
+    ) -> Option<Box<dyn BlobWriter>> {
+        let resumed = self.store().resume(id, at.clone()).await;
+        let is_held = matches!(resumed, Err(StoreError::Held { .. }));
+        // BS-9, whatever the case is about.
+        let free = async { assert!(!is_held, "an upload that nobody writes is held") };
+        self.focus.on("BS-9", free).await;
+        resumed.expect("resume answers")
+    }
+
+    /// BS-4, whatever the case is about: what could not be synced is not acknowledged.
+    pub(crate) async fn check_refused(&self, is_refused: bool, what: &str) {
+        let refused = async { assert!(is_refused, "{what} whose sync failed is acknowledged") };
+        self.focus.on("BS-4", refused).await;
     }
 
     /// Deletes all that is left, and checks that the store then lists nothing.
     pub(crate) async fn check_no_leftovers(&self) {
-        // BS-5: a dropped writer leaves nothing that is not found.
         // Work that a dropped future left behind may still be ending.
         tokio::time::sleep(Duration::from_millis(10)).await;
         let left = self.list().await;
-        let staged = left.iter().find(|entry| entry.staged);
-        assert_eq!(
-            staged, None,
-            "the case is over, and something is still staged"
-        );
+        // BS-5, whatever the case is about: a case deletes what its writers left.
+        let unstaged = async {
+            let staged = left.iter().find(|entry| entry.staged);
+            assert_eq!(
+                staged, None,
+                "the case is over, and something is still staged"
+            );
+        };
+        self.focus.on("BS-5", unstaged).await;
         for entry in left {
             self.clear(&entry.key).await;
         }

@@ -81,9 +81,13 @@ macro_rules! __blob_store_cases {
             bs_3_delete_removes_the_blob
             bs_3_delete_removes_what_is_staged
             bs_3_two_deleters_both_succeed
+            bs_3_what_was_deleted_stays_so_after_reopening
             bs_4_a_commit_survives_reopening
             bs_4_a_suspension_survives_reopening
+            bs_4_nothing_is_acknowledged_without_its_sync
             bs_5_a_dropped_writer_is_no_blob
+            bs_5_what_is_aborted_is_gone
+            bs_5_what_is_suspended_is_listed
             bs_5_a_dropped_write_is_no_blob
             bs_5_a_dropped_suspension_is_no_blob
             bs_5_a_dropped_commit_is_nothing_or_all

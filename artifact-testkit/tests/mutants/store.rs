@@ -76,9 +76,14 @@ mutants! {
     bs_1_any_length_is_taken: "BS-1", TakesAnyLength;
     bs_2_a_stamp_changes: "BS-2", RestlessStamps;
     bs_3_to_delete_what_is_absent_fails: "BS-3", MindsAbsence;
+    bs_3_what_was_deleted_comes_back: "BS-3", ForgetsDeletions;
+    bs_4_a_commit_is_not_synced: "BS-4", CommitsUnsynced;
+    bs_4_a_suspension_is_not_synced: "BS-4", SuspendsUnsynced;
     bs_4_a_suspension_does_not_survive: "BS-4", ForgetsSuspensions;
     bs_4_a_large_blob_does_not_survive: "BS-4", ForgetsLargeBlobs;
     bs_5_a_dropped_writer_commits: "BS-5", CommitsWhenDropped;
+    bs_5_what_is_aborted_stays: "BS-5", KeepsAborted;
+    bs_5_what_is_suspended_is_not_found: "BS-5", HidesSuspended;
     bs_6_a_key_comes_back: "BS-6", ReusesKeys;
     bs_7_a_range_is_short: "BS-7", ShortRanges;
     bs_8_an_upload_goes_on_with_less: "BS-8", ResumesWithLess;

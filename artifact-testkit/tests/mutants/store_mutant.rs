@@ -26,12 +26,16 @@ use parking_lot::Mutex;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Mutation {
     None,
+    CommitsUnsynced,
     CommitsWhenDropped,
+    ForgetsDeletions,
     ForgetsLargeBlobs,
     ForgetsSuspensions,
     GoesOnAfterFailure,
     HalfFiles,
+    HidesSuspended,
     HoldsNothing,
+    KeepsAborted,
     MindsAbsence,
     PublishesAborted,
     ReplacesFiles,
@@ -40,6 +44,7 @@ pub(crate) enum Mutation {
     ReusesKeys,
     ShiftedFiles,
     ShortRanges,
+    SuspendsUnsynced,
     TakesAnyLength,
 }
 
@@ -56,6 +61,8 @@ pub(crate) struct Mutant {
     /// The keys that are used again, with those that the inner store knows.
     keys: Arc<Mutex<BTreeMap<BlobKey, BlobKey>>>,
     stamps: Arc<AtomicU64>,
+    /// What was deleted, and comes back.
+    deleted: Arc<Mutex<BTreeMap<BlobKey, Bytes>>>,
 }
 
 impl Mutant {
@@ -68,6 +75,7 @@ impl Mutant {
             poisoned: Arc::default(),
             keys: Arc::default(),
             stamps: Arc::default(),
+            deleted: Arc::default(),
         }
     }
 
@@ -77,10 +85,31 @@ impl Mutant {
         self.poisoned.store(false, Ordering::SeqCst);
         if self.is(Mutation::ForgetsLargeBlobs) {
             let listed: Vec<BlobEntry> = self.inner.list().try_collect().await.unwrap();
-            for entry in listed.iter().filter(|entry| entry.size > 1 << 20) {
+            for entry in listed.iter().filter(|e| !e.staged && e.size > 1 << 20) {
                 self.inner.delete(&entry.key).await.unwrap();
             }
         }
+        let deleted = std::mem::take(&mut *self.deleted.lock());
+        for (key, bytes) in deleted {
+            let (id, hint) = (UploadId::from_random([0; 16]), UploadHint::default());
+            let mut writer = self.inner.begin(&id, hint).await.unwrap();
+            let inner = writer.key().clone();
+            writer.write(bytes.clone()).await.unwrap();
+            let blob = Hasher::hash(Algorithm::Sha256, &bytes);
+            writer.commit(&blob).await.unwrap();
+            self.keys.lock().insert(key, inner);
+        }
+    }
+
+    /// Keeps the bytes of what is deleted.
+    async fn keep(&self, key: &BlobKey) -> Result<(), StoreError> {
+        let inner = self.inner_key(key);
+        if let Some(reader) = self.inner.read(&inner, ByteRange::ALL).await? {
+            let chunks: Vec<Bytes> = reader.try_collect().await?;
+            let bytes = chunks.concat().into();
+            self.deleted.lock().insert(key.clone(), bytes);
+        }
+        Ok(())
     }
 
     pub(crate) fn is(&self, mutation: Mutation) -> bool {
@@ -124,12 +153,12 @@ impl Mutant {
         StoreError::Poisoned { backend }
     }
 
-    /// What a sync does: it fails when it was told to, and then for good.
-    fn sync(&self) -> Result<(), StoreError> {
+    /// What a sync does, unless the mutation leaves it out: it fails when it was told to, and then for good.
+    fn sync(&self, unless: Mutation) -> Result<(), StoreError> {
         if self.poisoned.load(Ordering::SeqCst) && !self.is(Mutation::GoesOnAfterFailure) {
             return Err(self.poison());
         }
-        if self.sync_fails.swap(false, Ordering::SeqCst) {
+        if !self.is(unless) && self.sync_fails.swap(false, Ordering::SeqCst) {
             self.poisoned.store(true, Ordering::SeqCst);
             return Err(StoreError::Backend {
                 backend: self.inner.info().name,
@@ -221,6 +250,9 @@ impl BlobStore for Mutant {
                 return Err(StoreError::Corrupt { key });
             }
         }
+        if self.is(Mutation::ForgetsDeletions) {
+            self.keep(key).await?;
+        }
         self.inner.delete(&inner).await
     }
 
@@ -235,7 +267,10 @@ impl BlobStore for Mutant {
             entry.key = used.map_or(entry.key, |(outer, _)| outer.clone());
             entry
         };
-        self.inner.list().map_ok(outer).boxed()
+        let hides = self.is(Mutation::HidesSuspended);
+        let shown = move |entry: &BlobEntry| std::future::ready(!hides || !entry.staged);
+        let listed = self.inner.list().map_ok(outer);
+        listed.try_filter(shown).boxed()
     }
 
     fn local(&self) -> Option<&dyn LocalBlobs> {
@@ -288,7 +323,7 @@ impl BlobWriter for MutantWriter {
     }
 
     async fn suspend(mut self: Box<Self>) -> Result<Suspended, StoreError> {
-        self.store.sync()?;
+        self.store.sync(Mutation::SuspendsUnsynced)?;
         let mut at = self.inner.take().unwrap().suspend().await?;
         at.key.clone_from(&self.key);
         Ok(at)
@@ -296,11 +331,10 @@ impl BlobWriter for MutantWriter {
 
     async fn commit(mut self: Box<Self>, blob: &VerifiedBlob) -> Result<Option<Stamp>, StoreError> {
         let inner = self.inner.take().unwrap();
+        self.store.sync(Mutation::CommitsUnsynced)?;
         if self.store.is(Mutation::TakesAnyLength) {
-            self.store.sync()?;
             return Self::commit_all(inner).await;
         }
-        self.store.sync()?;
         let id = self.id;
         let committed = inner.commit(blob).await;
         committed.map_err(|error| match error {
@@ -319,6 +353,9 @@ impl BlobWriter for MutantWriter {
         let inner = self.inner.take().unwrap();
         if self.store.is(Mutation::PublishesAborted) {
             return Self::commit_all(inner).await.map(|_| ());
+        }
+        if self.store.is(Mutation::KeepsAborted) {
+            return inner.suspend().await.map(|_| ());
         }
         inner.abort().await
     }

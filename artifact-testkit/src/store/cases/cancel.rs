@@ -23,6 +23,51 @@ pub async fn bs_5_a_dropped_writer_is_no_blob(kit: &mut StoreKit) {
     }
 }
 
+/// BS-5: an upload that is aborted leaves nothing, also what was staged before it was resumed.
+pub async fn bs_5_what_is_aborted_is_gone(kit: &mut StoreKit) {
+    for size in SIZES {
+        let (id, mut writer) = kit.begin(size).await;
+        write_all(&mut *writer, &kit.bytes(size)).await;
+        let at = writer.suspend().await.expect("an upload is suspended");
+        let resumed = kit.resume(&id, &at).await;
+        let writer = resumed.expect("an upload that was suspended");
+        let moved = *writer.key() != at.key;
+        kit.abort(writer).await;
+        if moved {
+            kit.clear(&at.key).await;
+        }
+    }
+}
+
+/// BS-5: what is suspended is listed, also by a store that was opened again: nobody else could find it when its
+/// record is lost.
+pub async fn bs_5_what_is_suspended_is_listed(kit: &mut StoreKit) {
+    let mut left = Vec::new();
+    for size in SIZES {
+        let (_, mut writer) = kit.begin(size).await;
+        write_all(&mut *writer, &kit.bytes(size)).await;
+        let at = writer.suspend().await.expect("an upload is suspended");
+        left.push(at.key);
+    }
+    check_staged(kit, &left).await;
+    if kit.can_reopen() {
+        kit.reopen().await;
+        check_staged(kit, &left).await;
+    }
+    for key in left {
+        kit.clear(&key).await;
+    }
+}
+
+async fn check_staged(kit: &StoreKit, keys: &[BlobKey]) {
+    let listed = kit.list().await;
+    for key in keys {
+        let found = listed.iter().find(|entry| entry.key == *key);
+        let is_staged = found.is_some_and(|entry| entry.staged);
+        assert!(is_staged, "{key} is suspended, and listed as {found:?}");
+    }
+}
+
 /// BS-5: so does one whose `write` was dropped at any await point.
 pub async fn bs_5_a_dropped_write_is_no_blob(kit: &mut StoreKit) {
     for size in [100, 64 << 10, 5 << 20] {

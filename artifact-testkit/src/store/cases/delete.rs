@@ -16,7 +16,7 @@ pub async fn bs_3_what_is_absent_is_deleted(kit: &mut StoreKit) {
         .expect("a key that was deleted");
     let (_, writer) = kit.begin(10).await;
     let key = writer.key().clone();
-    writer.abort().await.expect("an upload is aborted");
+    kit.abort(writer).await;
     kit.store()
         .delete(&key)
         .await
@@ -46,9 +46,32 @@ pub async fn bs_3_delete_removes_what_is_staged(kit: &mut StoreKit) {
         write_all(&mut *writer, &kit.bytes(size)).await;
         let at = writer.suspend().await.expect("an upload is suspended");
         kit.clear(&at.key).await;
-        let resumed = kit.store().resume(&id, at).await.expect("resume answers");
+        let resumed = kit.resume(&id, &at).await;
         assert!(resumed.is_none(), "what was deleted goes on");
     }
+}
+
+/// BS-3: what was deleted is not there when the store is opened again.
+pub async fn bs_3_what_was_deleted_stays_so_after_reopening(kit: &mut StoreKit) {
+    if !kit.can_reopen() {
+        return;
+    }
+    let mut gone = Vec::new();
+    for size in SIZES {
+        let key = kit.put(&kit.bytes(size)).await;
+        kit.clear(&key).await;
+        gone.push(key);
+        let (_, mut writer) = kit.begin(size).await;
+        write_all(&mut *writer, &kit.bytes(size)).await;
+        let at = writer.suspend().await.expect("an upload is suspended");
+        kit.clear(&at.key).await;
+        gone.push(at.key);
+    }
+    kit.reopen().await;
+    for key in gone {
+        kit.check_invisible(&key).await;
+    }
+    assert_eq!(kit.list().await, [], "everything was deleted");
 }
 
 /// BS-3: of two that delete the same key both succeed, and the blob is gone.

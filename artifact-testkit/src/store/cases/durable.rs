@@ -36,7 +36,7 @@ pub async fn bs_4_a_suspension_survives_reopening(kit: &mut StoreKit) {
     kit.reopen().await;
     for (id, at, bytes) in uploads {
         let (old_key, offset) = (at.key.clone(), at.offset);
-        let resumed = kit.store().resume(&id, at).await.expect("resume answers");
+        let resumed = kit.resume(&id, &at).await;
         let mut writer = resumed.expect("an upload that was suspended before");
         assert_eq!(writer.offset(), offset, "where it goes on");
         let rest = usize::try_from(offset).expect("an offset of this case");
@@ -46,6 +46,32 @@ pub async fn bs_4_a_suspension_survives_reopening(kit: &mut StoreKit) {
         kit.check_visible(&key, &bytes).await;
         if key != old_key {
             kit.clear(&old_key).await;
+        }
+    }
+}
+
+/// BS-4: neither a commit nor a suspension is acknowledged when the sync of its bytes failed.
+pub async fn bs_4_nothing_is_acknowledged_without_its_sync(kit: &mut StoreKit) {
+    for size in [4097, 64 << 10, 5 << 20] {
+        for suspends in [false, true] {
+            let bytes = kit.bytes(size);
+            let blob = Hasher::hash(Algorithm::Sha256, &bytes);
+            let (_, mut writer) = kit.begin(size).await;
+            if !kit.fail_next_sync() {
+                return kit.abort(writer).await;
+            }
+            // A store may sync what it is given at once, and say so there.
+            let ended = match writer.write(bytes).await {
+                Err(error) => Err(error),
+                Ok(()) if suspends => writer.suspend().await.map(|_| ()),
+                Ok(()) => writer.commit(&blob).await.map(|_| ()),
+            };
+            let what = if suspends { "a suspension" } else { "a commit" };
+            kit.check_refused(ended.is_err(), what).await;
+            kit.reopen().await;
+            for entry in kit.list().await {
+                kit.clear(&entry.key).await;
+            }
         }
     }
 }
@@ -66,10 +92,7 @@ pub async fn bs_10_nothing_is_acknowledged_after_a_failed_sync(kit: &mut StoreKi
         }
         let key = writer.key().clone();
         let failed = writer.commit(&blob).await;
-        assert!(
-            failed.is_err(),
-            "a commit whose sync failed is acknowledged"
-        );
+        kit.check_refused(failed.is_err(), "a commit").await;
         let later = other.commit(&blob).await;
         assert!(
             matches!(later, Err(StoreError::Poisoned { .. })),
@@ -102,10 +125,7 @@ pub async fn bs_10_reads_go_on_and_reopening_mends(kit: &mut StoreKit) {
     let (_, mut writer) = kit.begin(lost.len()).await;
     write_all(&mut *writer, &lost).await;
     let failed = writer.commit(&Hasher::hash(Algorithm::Sha256, &lost)).await;
-    assert!(
-        failed.is_err(),
-        "a commit whose sync failed is acknowledged"
-    );
+    kit.check_refused(failed.is_err(), "a commit").await;
     for (key, bytes) in &blobs {
         let read = kit.get(key).await.expect("a blob of before");
         assert!(read == bytes, "the bytes of {key} are others");

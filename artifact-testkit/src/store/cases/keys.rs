@@ -15,7 +15,7 @@ pub async fn bs_6_the_same_bytes_get_another_key(kit: &mut StoreKit) {
     }
     let (id, writer) = kit.begin(100).await;
     keys.insert(writer.key().clone());
-    writer.abort().await.expect("an upload is aborted");
+    kit.abort(writer).await;
     let mut writer = kit
         .store()
         .begin(&id, UploadHint::default())

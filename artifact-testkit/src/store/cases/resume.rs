@@ -6,11 +6,7 @@ use crate::store::kit::{SIZES, StoreKit, collect, commit, write_all};
 
 /// Goes on with an upload that is there.
 async fn resume(kit: &StoreKit, id: &UploadId, at: &Suspended) -> Box<dyn BlobWriter> {
-    let resumed = kit
-        .store()
-        .resume(id, at.clone())
-        .await
-        .expect("resume answers");
+    let resumed = kit.resume(id, at).await;
     let writer = resumed.expect("an upload that was suspended");
     assert_eq!(writer.offset(), at.offset, "where the upload goes on");
     writer
@@ -115,7 +111,7 @@ pub async fn bs_8_what_is_gone_is_none(kit: &mut StoreKit) {
         let at = writer.suspend().await.expect("an upload is suspended");
         let writer = resume(kit, &id, &at).await;
         let key = writer.key().clone();
-        writer.abort().await.expect("an upload is aborted");
+        kit.abort(writer).await;
         clear_old(kit, &at, &key).await;
         check_gone(kit, &id, &at).await;
     }
@@ -139,7 +135,7 @@ pub async fn bs_8_what_was_left_stays_until_it_is_deleted(kit: &mut StoreKit) {
             if commits {
                 commit(writer, &bytes).await;
             } else {
-                writer.abort().await.expect("an upload is aborted");
+                kit.abort(writer).await;
             }
             if at.key == key {
                 check_gone(kit, &id, &at).await;
@@ -150,7 +146,7 @@ pub async fn bs_8_what_was_left_stays_until_it_is_deleted(kit: &mut StoreKit) {
             let back = writer.read_back().await.expect("what was suspended");
             let back = collect(back).await.expect("a read that ends well");
             assert!(back == bytes.slice(..size), "other bytes were left");
-            writer.abort().await.expect("an upload is aborted");
+            kit.abort(writer).await;
             clear_old(kit, &at, &again).await;
             check_gone(kit, &id, &at).await;
         }
@@ -158,11 +154,7 @@ pub async fn bs_8_what_was_left_stays_until_it_is_deleted(kit: &mut StoreKit) {
 }
 
 async fn check_gone(kit: &StoreKit, id: &UploadId, at: &Suspended) {
-    let resumed = kit
-        .store()
-        .resume(id, at.clone())
-        .await
-        .expect("resume answers");
+    let resumed = kit.resume(id, at).await;
     assert!(resumed.is_none(), "an upload goes on that is over");
 }
 
@@ -174,7 +166,7 @@ pub async fn bs_8_fewer_bytes_than_said_are_none(kit: &mut StoreKit) {
         let at = writer.suspend().await.expect("an upload is suspended");
         let mut more = at.clone();
         more.offset += 1;
-        let resumed = kit.store().resume(&id, more).await.expect("resume answers");
+        let resumed = kit.resume(&id, &more).await;
         assert!(resumed.is_none(), "an upload goes on behind its last byte");
         kit.clear(&at.key).await;
     }
@@ -193,6 +185,6 @@ pub async fn bs_8_a_resumed_upload_reads_back(kit: &mut StoreKit) {
         let back = collect(back).await.expect("a read that ends well");
         assert!(back == bytes, "other bytes come back");
         clear_old(kit, &at, writer.key()).await;
-        writer.abort().await.expect("an upload is aborted");
+        kit.abort(writer).await;
     }
 }

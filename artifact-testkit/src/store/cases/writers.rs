@@ -42,7 +42,7 @@ pub async fn bs_9_a_live_writer_holds_its_upload(kit: &mut StoreKit) {
             size as u64 + 10,
             "the writer goes on unharmed"
         );
-        writer.abort().await.expect("an upload is aborted");
+        kit.abort(writer).await;
         kit.clear(&at.key).await;
     }
 }
@@ -90,7 +90,7 @@ pub async fn bs_9_who_ended_holds_nothing(kit: &mut StoreKit) {
             match end {
                 "suspend" => drop(writer.suspend().await.expect("an upload is suspended")),
                 "commit" => drop(commit(writer, &bytes).await),
-                "abort" => writer.abort().await.expect("an upload is aborted"),
+                "abort" => kit.abort(writer).await,
                 _ => drop(writer),
             }
             let held = kit.store().is_held(&key).await;
@@ -116,6 +116,6 @@ pub async fn bs_9_other_uploads_are_not_held(kit: &mut StoreKit) {
         let deleted = kit.store().delete(&at.key).await;
         deleted.expect("what another writer does not hold");
     }
-    live.abort().await.expect("an upload is aborted");
+    kit.abort(live).await;
     kit.clear(&own.key).await;
 }
