@@ -34,6 +34,7 @@ mod chunks;
 pub mod directory;
 pub mod layout;
 mod open;
+pub mod parts;
 mod seams;
 pub mod transfer;
 

@@ -26,8 +26,8 @@ use artifact::{
     Manifest, MediaType, PackageRef, Principal, PutManifest, RegistryId, RegistryParts,
     RepositoryName, RepositorySettings, RequestContext, Rng, Scope, Seams, Session, SystemClock,
     Tag, Tokio, UploadOptions,
+    parts::{self, SystemRng},
 };
-use artifact_store::sys::random::SystemRng;
 
 use crate::{index::PlainIndex, store::FileStore};
 
@@ -56,7 +56,7 @@ fn open(directory: &Path) -> Outcome<Session> {
         holders: Arc::new(Alone(holder.clone())),
     };
     let parts = RegistryParts::new(Arc::new(index), Arc::new(store), seams, holder);
-    let registry = artifact_core::Registry::new(parts);
+    let registry = parts::Registry::new(parts);
     Ok(registry.session(Principal::Embedder, RequestContext::default()))
 }
 

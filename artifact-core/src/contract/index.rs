@@ -65,7 +65,8 @@ use crate::model::{
 /// past row, and is never pruned. Documents keep all their versions, and those are none either.
 ///
 /// Reads return owned records, and hold no lock or transaction when they have returned. All methods
-/// may be called from several tasks at once. What was handed to `apply` or `note` is made even if
+/// may be called from several tasks at once, of any runtime or none: what blocks runs on a
+/// [`Spawn`](super::seams::Spawn) that the index is given when it is made. What was handed to `apply` or `note` is made even if
 /// the returned future is dropped.
 #[async_trait]
 pub trait ManifestIndex: fmt::Debug + Send + Sync + 'static {
