@@ -138,6 +138,7 @@ async fn check_nothing_or_all(kit: &StoreKit, key: &BlobKey, bytes: &Bytes) {
 
 /// BS-5: an upload whose `begin` was dropped leaves nothing that is not listed.
 pub async fn bs_5_a_dropped_begin_leaves_nothing_that_stays(kit: &mut StoreKit) {
+    kit.expect_dropped_begins();
     for size in [100, 64 << 10, 5 << 20] {
         for polls in 0..AWAITS {
             let id = kit.upload_id();
