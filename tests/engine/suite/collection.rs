@@ -30,6 +30,7 @@ fn i8_a_lease_keeps_a_blob_until_it_ends() {
     world.clock.advance(Duration::from_secs(2));
     let collected = collect(&world);
     assert_eq!((collected.blobs, collected.blob_bytes), (1, 10_000));
+    assert_eq!(collected.unlinked, 1);
     assert_kind(read(&session, &app, &pushed.digest), ErrorKind::NotFound);
     // Bytes in a segment stay for as long as a transfer of them may last.
     world.clock.advance(Duration::from_secs(15 * 60));
