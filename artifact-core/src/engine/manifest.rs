@@ -218,9 +218,19 @@ impl Session {
         at: AsOf,
         coordinate: &Coordinate,
     ) -> Result<FoundManifest, Error> {
+        let (_, found) = self.find_manifest(at, coordinate).await?;
+        Ok(found)
+    }
+
+    /// Finds a manifest, and returns with it what the right to read it rests on.
+    pub(crate) async fn find_manifest(
+        &self,
+        at: AsOf,
+        coordinate: &Coordinate,
+    ) -> Result<(Permit, FoundManifest), Error> {
         let Coordinate { package, reference } = coordinate;
         let missing = Missing::new(What::Manifest, reference);
-        guard!(307, self)
+        let permit = guard!(307, self)
             .permit(Action::Read, package, &missing)
             .await?;
         let index = self.inner().index();
@@ -237,7 +247,7 @@ impl Session {
         let record = index.manifest(at, package, &digest).await?;
         let record = record.ok_or_else(|| missing.error())?;
         guard!(204, check_inline(&record.digest, &record.bytes))?;
-        Ok(FoundManifest { record, tag })
+        Ok((permit, FoundManifest { record, tag }))
     }
 
     /// Deletes a manifest from a package, with all tags that point at it.

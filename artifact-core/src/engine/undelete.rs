@@ -75,9 +75,13 @@ impl Session {
             let permit = guard!(318, self)
                 .permit(Action::Create, to, &missing)
                 .await?;
-            let found = self.get_manifest(at, from).await?;
+            let (source, found) = self.find_manifest(at, from).await?;
             let digest = found.record.digest;
             let mut changes = permit.bind(self.change_set());
+            if guard!(369) {
+                let read = source.bind(self.change_set()).expectations;
+                changes.expectations.extend(read);
+            }
             changes.changes = self.gather(at, &from.package, digest, to).await?;
             if let Some(tag) = tag {
                 (changes, _) = self.tag_change(changes, to, tag, digest, condition).await?;

@@ -2,8 +2,8 @@
 
 use artifact::{
     AsOf, Condition, Digest, Document as _, ErrorKind, Grant, Mode, NamespaceSettings, OciName,
-    Principal, PutManifest, RegistryParts, RepositorySettings, ScrubOptions, StageSettings,
-    UploadOptions, User, UserRole, blocking::Session,
+    Principal, PutManifest, RegistryParts, RepositoryName, RepositorySettings, ScrubOptions,
+    StageSettings, UploadOptions, User, UserRole, blocking::Session,
 };
 
 use crate::{
@@ -176,6 +176,35 @@ fn i1_a_push_into_a_repository_that_goes_is_found() {
     assert_eq!(embedder.resolve(AsOf::Now, &name).unwrap(), app);
     let v1 = app.at(by_tag("v1"));
     embedder.get_manifest(AsOf::Now, &v1).unwrap();
+}
+
+/// I12: so does a copy, whose right to read where it comes from can go before its commit.
+#[test]
+fn i12_a_copy_rests_on_both_packages() {
+    let (world, meanwhile) = world();
+    let embedder = world.embedder();
+    let made = RepositorySettings::default();
+    let from: RepositoryName = "from".parse().unwrap();
+    embedder.create_repository(&from, &made, false).unwrap();
+    let source = embedder
+        .resolve(AsOf::Now, &"from/app".parse().unwrap())
+        .unwrap();
+    let (manifest, _) = publish(&embedder, &source, "v1", 1);
+    let (other, package_there) = (embedder.clone(), source.clone());
+    // Of who copies nothing changes: only where the artifact comes from does.
+    meanwhile.happens(move || {
+        let settings = RepositorySettings::from_body(r#"{"quota":1000000}"#).unwrap();
+        other.set_repository(&from, &settings, None).unwrap();
+        other
+            .delete_manifest(&package_there, &manifest.digest())
+            .unwrap();
+    });
+    let to = package("app");
+    let copied = embedder.copy(&source.at(by_tag("v1")), &to, None, &Condition::Any);
+    assert_kind(copied, ErrorKind::NotFound);
+    meanwhile.assert_happened();
+    let there = embedder.list_manifests(AsOf::Now, &to, page(9)).unwrap();
+    assert!(there.is_empty(), "{there:?}");
 }
 
 /// I6: a condition holds at the commit, and not only when it was looked at.
