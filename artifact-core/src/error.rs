@@ -133,6 +133,18 @@ pub enum Error {
         /// The length of the blob.
         size: u64,
     },
+    /// The range ends before it starts.
+    #[error(
+        "the range ends at byte {last}, before its start at byte {first}: give the lower one first"
+    )]
+    RangeReversed {
+        /// The first byte that was asked for.
+        first: u64,
+        /// The last one.
+        last: u64,
+        /// The length of the blob.
+        size: u64,
+    },
     /// The registry takes no writes.
     #[error("the registry is read-only: {reason}")]
     ReadOnly {
@@ -264,7 +276,9 @@ impl Error {
                 ErrorKind::InvalidArgument
             }
             Self::Named { .. } | Self::Unsupported { .. } => ErrorKind::Unsupported,
-            Self::Offset { .. } | Self::Range { .. } => ErrorKind::Range,
+            Self::Offset { .. } | Self::Range { .. } | Self::RangeReversed { .. } => {
+                ErrorKind::Range
+            }
             Self::Blocked { .. } | Self::Precondition { .. } => ErrorKind::Conflict,
             Self::Purged { .. } => ErrorKind::Purged,
             Self::Quota { .. } => ErrorKind::Quota,

@@ -39,16 +39,18 @@ impl BlobRange {
     /// Returns offset and length of the part in a blob of `size` bytes.
     ///
     /// # Errors
-    /// [`Error::Range`] when no byte of it is in the blob.
+    /// [`Error::RangeReversed`] when it ends before it starts, [`Error::Range`] when no byte of it is in
+    /// the blob.
     ///
     /// Source: RFC 9110, section 14.1.2.
     pub fn resolve(self, size: u64) -> Result<(u64, u64), Error> {
         let (offset, end) = match self {
             Self::All => (0, size),
             Self::From(first) if first < size => (first, size),
-            Self::Bounded(first, last) if first <= last && first < size => {
-                (first, last.saturating_add(1).min(size))
+            Self::Bounded(first, last) if first > last => {
+                return Err(Error::RangeReversed { first, last, size });
             }
+            Self::Bounded(first, last) if first < size => (first, last.saturating_add(1).min(size)),
             Self::Last(count) if count > 0 && size > 0 => (size - count.min(size), size),
             _ => return Err(Error::Range { size }),
         };
@@ -131,8 +133,8 @@ impl Session {
     /// Reads a blob of a package, or a part of it.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Range`], [`Error::Corrupt`], [`Error::Purged`],
-    /// [`Error::HistoryForgotten`]; refusals; and where a backend fails.
+    /// [`Error::NotFound`], [`Error::Range`], [`Error::RangeReversed`], [`Error::Corrupt`],
+    /// [`Error::Purged`], [`Error::HistoryForgotten`]; refusals; and where a backend fails.
     pub async fn read_blob(
         &self,
         at: AsOf,
@@ -322,6 +324,7 @@ fn slice(bytes: &Bytes, offset: u64, length: u64) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::BlobRange;
+    use crate::model::error_kind::ErrorKind;
 
     #[test]
     fn ranges_are_those_of_http() {
@@ -333,12 +336,24 @@ mod tests {
         assert_eq!(BlobRange::Last(30).resolve(10).unwrap(), (0, 10));
         for range in [
             BlobRange::From(10),
-            BlobRange::Bounded(4, 3),
             BlobRange::Bounded(10, 12),
             BlobRange::Last(0),
         ] {
             assert!(range.resolve(10).is_err(), "{range:?}");
         }
         assert!(BlobRange::Last(1).resolve(0).is_err());
+    }
+
+    #[test]
+    fn a_range_that_is_the_wrong_way_round_is_told_so() {
+        for size in [0, 4, 10] {
+            let refused = BlobRange::Bounded(4, 3).resolve(size).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Range);
+            let said = refused.to_string();
+            assert!(
+                said.contains("byte 3, before its start at byte 4"),
+                "{said}"
+            );
+        }
     }
 }

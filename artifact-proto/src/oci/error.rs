@@ -175,14 +175,16 @@ impl Refusal {
             story(error),
         );
         match error {
-            Error::Range { size } => match HeaderValue::try_from(format!("bytes */{size}")) {
-                Ok(value) => Self {
-                    code: Code::Unsupported,
-                    ..refusal
+            Error::Range { size } | Error::RangeReversed { size, .. } => {
+                match HeaderValue::try_from(format!("bytes */{size}")) {
+                    Ok(value) => Self {
+                        code: Code::Unsupported,
+                        ..refusal
+                    }
+                    .header(CONTENT_RANGE, value),
+                    Err(_) => refusal,
                 }
-                .header(CONTENT_RANGE, value),
-                Err(_) => refusal,
-            },
+            }
             _ => refusal,
         }
     }
@@ -470,6 +472,9 @@ mod tests {
     #[test]
     fn ranges_and_methods_say_what_would_do() {
         let refusal = Refusal::of(&Error::Range { size: 3 }, Noun::Blob);
+        assert_eq!(refusal.headers[CONTENT_RANGE], "bytes */3");
+        let (first, last, size) = (2, 1, 3);
+        let refusal = Refusal::of(&Error::RangeReversed { first, last, size }, Noun::Blob);
         assert_eq!(refusal.headers[CONTENT_RANGE], "bytes */3");
         let error = super::super::route::parse(&http::Method::POST, "/v2/").unwrap_err();
         assert_eq!(Refusal::from(&error).headers[ALLOW], "GET, HEAD");
