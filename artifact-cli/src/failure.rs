@@ -225,7 +225,7 @@ const fn system_remedy(kind: io::ErrorKind) -> Option<&'static str> {
     }
 }
 
-/// Says by its name what is not there, and what lists those that are.
+/// Says in the words of the command line what is not there, and what lists those that are.
 fn missing(failure: Failure, what: What, name: &str) -> Failure {
     let is_digest = name.parse::<Digest>().is_ok();
     match what {
@@ -235,12 +235,8 @@ fn missing(failure: Failure, what: What, name: &str) -> Failure {
         What::Manifest => failure
             .says(format!("there is no artifact {name}"))
             .remedy("`artifact ls NAME --manifests` lists the artifacts of a package"),
-        What::Package => failure
-            .says(format!("there is no package {name}"))
-            .remedy("`artifact ls` lists the packages"),
-        What::Repository => failure
-            .says(format!("there is no repository {name}"))
-            .remedy("`artifact repo ls` lists the repositories"),
+        What::Package => failure.remedy("`artifact ls` lists the packages"),
+        What::Repository => failure.remedy("`artifact repo ls` lists the repositories"),
         _ => failure,
     }
 }

@@ -87,7 +87,7 @@ pub enum Error {
         by: Digest,
     },
     /// It is not there, or not to be seen.
-    #[error("{what} is not there")]
+    #[error("there is no {what} {name}")]
     NotFound {
         /// What.
         what: What,
@@ -208,13 +208,13 @@ pub enum What {
 impl std::fmt::Display for What {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Blob => "the blob",
-            Self::Document => "the record",
-            Self::Manifest => "the manifest",
-            Self::Package => "the package",
-            Self::Repository => "the repository",
-            Self::Tag => "the tag",
-            Self::Upload => "the upload",
+            Self::Blob => "blob",
+            Self::Document => "record",
+            Self::Manifest => "manifest",
+            Self::Package => "package",
+            Self::Repository => "repository",
+            Self::Tag => "tag",
+            Self::Upload => "upload",
         })
     }
 }
@@ -244,6 +244,13 @@ pub fn story(error: &dyn std::error::Error) -> String {
 
 impl Error {
     /// Returns the error for something that is not there, or not to be seen.
+    ///
+    /// ```
+    /// use artifact_core::{Error, What};
+    ///
+    /// let error = Error::not_found(What::Tag, "v1");
+    /// assert_eq!(error.to_string(), "there is no tag v1");
+    /// ```
     pub fn not_found(what: What, name: impl std::fmt::Display) -> Self {
         Self::NotFound {
             what,

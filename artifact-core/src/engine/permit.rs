@@ -152,7 +152,8 @@ impl Session {
         action: Action,
         scope: &Scope,
     ) -> Result<Permit, Error> {
-        let missing = Missing::new(What::Repository, scope);
+        let all = scope.as_str().is_empty();
+        let missing = Missing::new(What::Repository, if all { "/" } else { scope.as_str() });
         self.decide(action, Target::Scope(scope), None, &missing)
             .await
     }
