@@ -19,6 +19,12 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// It is there already, and nothing is replaced.
+    #[error("{what}")]
+    AlreadyExists {
+        /// What is there, and what to do.
+        what: String,
+    },
     /// A blob that a manifest names is not in the package.
     #[error("{digest} is not in the package: push it first")]
     BlobUnknown {
@@ -269,6 +275,7 @@ impl Error {
     /// Returns what kind of failure it is.
     pub const fn kind(&self) -> ErrorKind {
         match self {
+            Self::AlreadyExists { .. } => ErrorKind::AlreadyExists,
             Self::BlobUnknown { .. } | Self::NotFound { .. } => ErrorKind::NotFound,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
@@ -315,8 +322,10 @@ const fn store_kind(error: &StoreError) -> ErrorKind {
     match error {
         StoreError::Backend { .. } => ErrorKind::Backend,
         StoreError::Corrupt { .. } => ErrorKind::Corrupt,
+        StoreError::Exists { .. } => ErrorKind::AlreadyExists,
         StoreError::Held { .. } => ErrorKind::Busy,
         StoreError::NoSpace { .. } => ErrorKind::NoSpace,
+        StoreError::NoWay { .. } => ErrorKind::Unsupported,
         StoreError::OffsetMismatch { .. } | StoreError::RangeNotSatisfiable { .. } => {
             ErrorKind::Range
         }
@@ -368,6 +377,19 @@ impl From<IndexError> for Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::Exists { path } => Self::AlreadyExists {
+                what: format!(
+                    "{} is there already: name another file, or remove it first",
+                    path.display()
+                ),
+            },
+            StoreError::NoWay { path, source } => Self::Unsupported {
+                what: format!(
+                    "{} can be made in none of the ways that were given ({source}): let it be copied, \
+                     or read the blob",
+                    path.display()
+                ),
+            },
             StoreError::RangeNotSatisfiable { size } => Self::Range { size },
             StoreError::ReadOnly { .. } => Self::ReadOnly {
                 reason: error.to_string(),

@@ -183,7 +183,8 @@ pub trait LocalBlobs: fmt::Debug + Send + Sync {
     /// `0666` less the umask.
     ///
     /// # Errors
-    /// Where the file system fails, and when none of the ways works.
+    /// [`StoreError::Exists`] when `target` is there already, [`StoreError::NoWay`] when none of the ways
+    /// can be taken; and where the file system fails.
     fn materialize(
         &self,
         key: &BlobKey,

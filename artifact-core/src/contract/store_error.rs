@@ -1,5 +1,7 @@
 //! How a blob store fails.
 
+use std::path::PathBuf;
+
 use crate::model::id::{BlobKey, UploadId};
 
 /// An error of any kind, as a source.
@@ -26,11 +28,26 @@ pub enum StoreError {
         /// The blob.
         key: BlobKey,
     },
+    /// What was to be made is there already, and nothing is replaced.
+    #[error("{} is there already", .path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// A live writer, reader or mapping holds the blob or upload.
     #[error("{key} is held by a live writer or reader")]
     Held {
         /// What is held.
         key: BlobKey,
+    },
+    /// None of the ways that were given makes this file of the blob, here.
+    #[error("{} can be made in none of the ways that were given", .path.display())]
+    NoWay {
+        /// The file.
+        path: PathBuf,
+        /// Why not in the last of them.
+        #[source]
+        source: BoxError,
     },
     /// No space is left, or no quota of the system's.
     #[error("{backend}: no space is left for {operation}")]
@@ -94,7 +111,9 @@ impl StoreError {
 impl From<StoreError> for std::io::Error {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
+            StoreError::Exists { .. } => std::io::ErrorKind::AlreadyExists,
             StoreError::NoSpace { .. } => std::io::ErrorKind::StorageFull,
+            StoreError::NoWay { .. } => std::io::ErrorKind::Unsupported,
             StoreError::ReadOnly { .. } => std::io::ErrorKind::ReadOnlyFilesystem,
             StoreError::Corrupt { .. } => std::io::ErrorKind::InvalidData,
             StoreError::RangeNotSatisfiable { .. } => std::io::ErrorKind::InvalidInput,

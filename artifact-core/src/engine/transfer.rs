@@ -206,8 +206,9 @@ impl Session {
     /// replaced; the file is complete, or not there.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] when the blob is in no local file: read it instead; else as
-    /// [`Session::read_blob`].
+    /// [`Error::AlreadyExists`] when `target` is there already; [`Error::Unsupported`] when the blob is in
+    /// no local file, or none of the ways can be taken here, such as a hard link across file systems:
+    /// read it instead, or allow [`Way::Copy`]; else as [`Session::read_blob`].
     pub async fn materialize_blob(
         &self,
         at: AsOf,

@@ -50,7 +50,8 @@ async fn a_slot_is_copied_as_it_cannot_be_linked() {
     let out = tempfile::tempdir().unwrap();
     let target = out.path().join("wheel");
     let refused = materialize(&store, &key, &target, &[Way::HardLink]);
-    assert!(refused.is_err() && names(out.path()) == 0, "{refused:?}");
+    let closed = matches!(&refused, Err(StoreError::NoWay { path, .. }) if *path == target);
+    assert!(closed && names(out.path()) == 0, "{refused:?}");
     let ways = [Way::HardLink, Way::Reflink, Way::Copy];
     let made = materialize(&store, &key, &target, &ways).unwrap();
     assert!(matches!(made, Some(Way::Reflink | Way::Copy)), "{made:?}");
@@ -76,11 +77,17 @@ async fn lb2_a_failed_way_leaves_nothing() {
         let key = put(&store, &random(size)).await;
         fs::write(&target, b"mine").unwrap();
         for way in [Way::HardLink, Way::Reflink, Way::Copy] {
-            assert!(materialize(&store, &key, &target, &[way]).is_err());
+            let refused = materialize(&store, &key, &target, &[way]);
+            let told = matches!(&refused, Err(StoreError::Exists { path }) if *path == target);
+            assert!(told, "{refused:?}");
             assert_eq!(fs::read(&target).unwrap(), b"mine");
         }
         assert!(materialize(&store, &key, &out.path().join("no/where"), &[Way::Copy]).is_err());
-        assert!(materialize(&store, &key, &out.path().join("none"), &[]).is_err());
+        let refused = materialize(&store, &key, &out.path().join("none"), &[]);
+        assert!(
+            matches!(refused, Err(StoreError::NoWay { .. })),
+            "{refused:?}"
+        );
         assert_eq!(names(out.path()), 1, "only what was there");
     }
     let gone = put(&store, &random(10)).await;

@@ -4,6 +4,7 @@ use std::{io::Write as _, sync::Arc};
 
 use artifact::{
     Algorithm, AsOf, BlobRange, Document as _, ErrorKind, Hasher, NamespaceSettings, UploadOptions,
+    Way,
 };
 use artifact_testkit::faults::{Fault, FaultIndex, Faults};
 use bytes::Bytes;
@@ -73,6 +74,38 @@ fn a_range_gives_exactly_its_bytes() {
         session.read_blob(AsOf::Now, &app, &pushed.digest, beyond),
         ErrorKind::Range,
     );
+}
+
+/// Who wants a file of a blob is told whether one is there already or the way is none, and what to do.
+#[test]
+fn a_file_that_cannot_be_made_of_a_blob_says_why() {
+    let world = super::world();
+    let (session, app) = (world.embedder(), package("app"));
+    let data = bytes(1, 20_000);
+    let blob = push(&session, &app, &data).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let target = out.path().join("model");
+    let make = |ways: &[Way]| {
+        let made = session.materialize_blob(AsOf::Now, &app, &blob.digest, &target, ways);
+        made.map_err(|error| (error.kind(), error.to_string()))
+    };
+    // It is in a slot of a segment, or in no file at all.
+    let (kind, said) = make(&[Way::HardLink]).unwrap_err();
+    assert_eq!(kind, ErrorKind::Unsupported, "{said}");
+    assert!(said.contains("read"), "{said}");
+    assert!(!target.exists());
+    if world.directory.is_none() {
+        return;
+    }
+    assert!(said.contains(target.to_str().unwrap()), "{said}");
+    assert_eq!(make(&[Way::HardLink, Way::Copy]).unwrap(), Way::Copy);
+    for way in [Way::HardLink, Way::Reflink, Way::Copy] {
+        let (kind, said) = make(&[way]).unwrap_err();
+        assert_eq!(kind, ErrorKind::AlreadyExists, "{said}");
+        assert!(said.contains(target.to_str().unwrap()), "{said}");
+        assert!(said.contains("remove it"), "{said}");
+    }
+    assert_eq!(std::fs::read(&target).unwrap(), data);
 }
 
 /// A31: bytes that are not what was announced are refused, and leave nothing.

@@ -55,7 +55,7 @@ pub(super) fn materialize(
     let Some(blob) = open(shared, key)? else {
         return Ok(None);
     };
-    let mut last = io::Error::new(io::ErrorKind::Unsupported, "there is no way left to try");
+    let (mut closed, mut failure) = (io::Error::other("there is no way to try"), None);
     for way in ways {
         let tried = match way {
             Way::HardLink => link(shared, key, &blob, target),
@@ -65,12 +65,49 @@ pub(super) fn materialize(
             Ok(()) => return Ok(Some(*way)),
             // Nothing is replaced, and no other way mends that.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(unmade(target, error));
+                return Err(exists(target));
             }
-            Err(error) => last = error,
+            Err(error) if is_closed(*way, &error) => closed = error,
+            Err(error) => failure = Some(error),
         }
     }
-    Err(unmade(target, last))
+    match failure {
+        Some(failure) => Err(unmade(target, failure)),
+        // Who cannot be served here shall not try another way only to find that out.
+        None if target.symlink_metadata().is_ok() => Err(exists(target)),
+        None => Err(StoreError::NoWay {
+            path: target.to_owned(),
+            source: Box::new(closed),
+        }),
+    }
+}
+
+/// Says whether a way is none for this blob and target, whatever else is tried of it.
+fn is_closed(way: Way, error: &io::Error) -> bool {
+    let kind = error.kind();
+    match way {
+        Way::HardLink => matches!(
+            kind,
+            io::ErrorKind::Unsupported
+                | io::ErrorKind::CrossesDevices
+                | io::ErrorKind::TooManyLinks
+        ),
+        // So file systems without extents to share answer, each in its own way.
+        Way::Reflink => {
+            let foreign = [libc::EINVAL, libc::ENOTTY].map(Some);
+            matches!(
+                kind,
+                io::ErrorKind::Unsupported | io::ErrorKind::CrossesDevices
+            ) || foreign.contains(&error.raw_os_error())
+        }
+        _ => false,
+    }
+}
+
+fn exists(target: &Path) -> StoreError {
+    StoreError::Exists {
+        path: target.to_owned(),
+    }
 }
 
 fn unmade(target: &Path, source: io::Error) -> StoreError {
