@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use artifact_testkit::faults::{Fault, Faults};
+use bytes::Bytes;
 use http::Method;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
-use crate::support::{Client, client::read_all, digest, noise, server};
+use crate::support::{Client, Setup, client::read_all, digest, noise, server};
 
 async fn begin(client: &Client) -> String {
     let begun = client
@@ -227,6 +229,60 @@ async fn f33_an_upload_goes_on_after_its_client_was_cut_off() {
         client.get(done.header("location")).await.expect(200).body,
         bytes
     );
+}
+
+/// F33, I4: what was acknowledged of an upload is there to go on with after the index did not answer,
+/// whichever call of a chunk that was.
+#[tokio::test]
+async fn f33_an_upload_goes_on_after_its_index_was_away() {
+    let bytes = noise(6, 400_000);
+    let mut call = 1;
+    while is_struck_and_goes_on(&bytes, Faults::at(call, Fault::Error)).await {
+        call += 1;
+    }
+    assert!(call > 10, "{call} calls");
+}
+
+/// Pushes a blob in chunks, each again from where the upload stands when it was refused; says whether the
+/// fault struck.
+async fn is_struck_and_goes_on(bytes: &Bytes, faults: Faults) -> bool {
+    let mut setup = Setup::default();
+    setup.faults = Some(faults.clone());
+    let server = setup.serve().await;
+    let client = server.client();
+    let uploads = "/v2/chunk/app/blobs/uploads/";
+    let mut begun = client.post(uploads).await;
+    if begun.status == 503 {
+        begun = client.post(uploads).await;
+    }
+    let location = begun.expect(202).header("location").to_owned();
+    let mut acknowledged = 0;
+    while acknowledged < bytes.len() {
+        let end = bytes.len().min(acknowledged + 150_000);
+        let range = format!("{acknowledged}-{}", end - 1);
+        let chunk = bytes.slice(acknowledged..end);
+        let sent = client.patch(&location, Some(&range), chunk).await;
+        if sent.status == 202 {
+            acknowledged = end;
+            continue;
+        }
+        sent.expect(503).header("retry-after");
+        let status = client.get(&location).await.expect(204);
+        let stands = match status.header("range").split_once('-').unwrap().1 {
+            "0" => 0,
+            last => last.parse::<usize>().unwrap() + 1,
+        };
+        assert!(acknowledged <= stands && stands <= end, "{status:?}");
+        acknowledged = stands;
+    }
+    let struck = faults.struck();
+    if struck {
+        let path = format!("{location}?digest={}", digest(bytes));
+        let done = client.put(&path, "application/octet-stream", "").await;
+        let got = client.get(done.expect(201).header("location")).await;
+        assert_eq!(got.expect(200).body, bytes);
+    }
+    struck
 }
 
 /// A PUT that is cut off publishes nothing, and can be made again.

@@ -3,8 +3,8 @@
 //! Source: OCI distribution specification 1.1, "Pushing blobs".
 
 use artifact_core::{
-    Action, BlobInfo, Digest, Error, OciName, PackageRef, Upload, UploadId, UploadOptions,
-    UploadStatus, guard,
+    Action, BlobInfo, Digest, Error, ErrorKind, OciName, PackageRef, Upload, UploadId,
+    UploadOptions, UploadStatus, guard,
 };
 use http::{
     HeaderMap, Response, StatusCode,
@@ -206,7 +206,7 @@ impl Filling {
             Ok(Received::Part | Received::TooMuch) => {
                 upload.abort().await.map_err(about(Noun::Upload))?;
             }
-            Err(error) => return Err(given_up(upload, error).await),
+            Err(error) => return Err(refused(upload, error, self.resumable).await),
         }
         Err(wrong_length().into())
     }
@@ -295,10 +295,15 @@ fn wrong_length() -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, Code::SizeInvalid, words)
 }
 
-/// Gives up an upload that cannot go on, so that the room it took is free.
-async fn given_up(upload: Upload, error: Error) -> Failure {
-    if let Error::Offset { .. } = error {
+/// Lets go of an upload of which a piece was refused. One that cannot go on is given up, so that the room
+/// it took is free; where the same may work later, what was acknowledged of it stays (F33).
+async fn refused(upload: Upload, error: Error, resumable: bool) -> Failure {
+    let stays = match error.kind() {
+        ErrorKind::Busy | ErrorKind::ReadOnly | ErrorKind::Unavailable => resumable,
         // A newer request goes on with it: nothing of it is this one's any more.
+        _ => matches!(error, Error::Offset { .. }),
+    };
+    if stays {
         return Failure::Core(error, Noun::Upload);
     }
     if let Err(aborted) = upload.abort().await {

@@ -3,15 +3,18 @@
 use std::{fs, io::ErrorKind, net::SocketAddr, path::Path, sync::Arc, thread, time::Duration};
 
 use artifact::{
-    AnonymousAccess, Grant, OpenOptions, Registry, RepositorySettings, Session, StageSettings,
-    User, UserRole,
+    AnonymousAccess, Grant, OpenOptions, Registry, RegistryParts, RepositorySettings, Session,
+    StageSettings, User, UserRole,
 };
 use artifact_proto::{
     auth::{DoorOptions, TokenKey, hash_password},
     metrics::{AccessMetrics, Metrics},
     server::{App, Listener, Server, ServerLimits, Stopped},
 };
-use artifact_testkit::seams::{FakeClock, SeededRng, TokioSpawn};
+use artifact_testkit::{
+    faults::{FaultIndex, Faults},
+    seams::{FakeClock, SeededRng, TokioSpawn},
+};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -34,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) users: Vec<(&'static str, UserRole, &'static str)>,
     pub(crate) limits: ServerLimits,
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    /// What happens to the calls of its index, and that uploads are recorded every 64 KiB.
+    pub(crate) faults: Option<Faults>,
 }
 
 impl Default for Setup {
@@ -43,6 +48,7 @@ impl Default for Setup {
             users: Vec::new(),
             limits: ServerLimits::default(),
             tls: None,
+            faults: None,
         }
     }
 }
@@ -95,8 +101,12 @@ impl Setup {
                 .unwrap();
         }
         let options = DoorOptions::new(self.anonymous);
+        let served = match self.faults {
+            None => (*registry).clone(),
+            Some(faults) => over_a_failing_index(registry.parts().clone(), faults),
+        };
         let app = App::new(
-            (*registry).clone(),
+            served,
             options,
             TokenKey::new([9; 32]),
             Arc::clone(&metrics),
@@ -121,6 +131,12 @@ impl Setup {
             directory,
         }
     }
+}
+
+fn over_a_failing_index(mut parts: RegistryParts, faults: Faults) -> artifact_core::Registry {
+    parts.index = Arc::new(FaultIndex::new(parts.index, faults));
+    parts.limits.step = 64 << 10;
+    artifact_core::Registry::new(parts)
 }
 
 /// A directory that goes with its test, also while a thread of the server still ends its work there.
