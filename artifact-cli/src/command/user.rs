@@ -1,6 +1,8 @@
 //! `artifact user`
 
-use artifact::{ErrorKind, Grant, Scope, Session, User, UserName, UserRole};
+use std::collections::BTreeSet;
+
+use artifact::{AsOf, ErrorKind, Grant, Scope, User, UserName, UserRole};
 use artifact_proto::auth::hash_password;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -185,6 +187,7 @@ impl Report for Users {
 struct Changed {
     user: UserDocument,
     revision: u64,
+    notes: Vec<String>,
     #[serde(skip)]
     verb: &'static str,
 }
@@ -247,7 +250,7 @@ async fn add(context: &Context, args: &AddArgs) -> Result<(), Failure> {
     let hash = hashed(&opened, args.password_stdin).await?;
     put(
         context,
-        &opened.session,
+        &opened,
         &args.name,
         User::new(hash, grants),
         "made",
@@ -271,7 +274,7 @@ async fn set(context: &Context, args: &SetArgs) -> Result<(), Failure> {
     if new_password {
         user.password = hashed(&opened, args.password_stdin).await?;
     }
-    put(context, &opened.session, &args.name, user, "changed").await
+    put(context, &opened, &args.name, user, "changed").await
 }
 
 fn no_user(opened: &Opened, name: &UserName) -> Failure {
@@ -300,17 +303,45 @@ async fn ls(context: &Context, as_of: Option<Moment>) -> Result<(), Failure> {
 
 async fn put(
     context: &Context,
-    session: &Session,
+    opened: &Opened,
     name: &UserName,
     user: User,
     verb: &'static str,
 ) -> Result<(), Failure> {
-    let revision = session.put_user(name, &user).await.at(name)?.revision.get();
+    let notes = idle_scopes(opened, &user.grants).await?;
+    let put = opened.session.put_user(name, &user).await.at(name)?;
+    if !context.output.is_json() {
+        for note in &notes {
+            context.output.note(note);
+        }
+    }
     context.output.show(&Changed {
         user: UserDocument::new(name, &user),
-        revision,
+        revision: put.revision.get(),
+        notes,
         verb,
     })
+}
+
+/// Says in which scopes of the grants no repository lies: names there belong to others, for which these
+/// roles do not hold.
+async fn idle_scopes(opened: &Opened, grants: &[Grant]) -> Result<Vec<String>, Failure> {
+    let mut idle: BTreeSet<&Scope> = grants.iter().map(|grant| &grant.scope).collect();
+    let mut after = None;
+    loop {
+        let found = opened.session.repositories(AsOf::Now, page(after)).await;
+        let found = found.at(opened.path.display())?;
+        let Some((last, _)) = found.last() else { break };
+        after = Some(last.to_string());
+        idle.retain(|scope| !found.iter().any(|(name, _)| scope.holds(name)));
+    }
+    let note = |scope: &&Scope| {
+        format!(
+            "no repository lies in {scope} yet, and roles there hold for nothing until one does: \
+             `artifact repo add {scope}`"
+        )
+    };
+    Ok(idle.iter().map(note).collect())
 }
 
 async fn find(opened: &Opened, name: &UserName) -> Result<Option<User>, Failure> {

@@ -27,7 +27,8 @@ fn a_user_is_made_changed_listed_and_removed() {
         PASSWORD,
     )
     .json();
-    assert_eq!(fields(&made), ["revision", "user"]);
+    assert_eq!(fields(&made), ["notes", "revision", "user"]);
+    assert_eq!(made["notes"], json!([]));
     let writer = json!({ "name": "ann", "roles": [{ "role": "writer", "scope": "/" }] });
     assert_eq!(made["user"], writer);
     assert_eq!(bench.json(["user", "ls"]), json!({ "users": [writer] }));
@@ -55,6 +56,46 @@ fn a_user_is_made_changed_listed_and_removed() {
         (vec!["removed", "revision"], &"ann".into())
     );
     assert_eq!(bench.json(["user", "ls"]), json!({ "users": [] }));
+}
+
+/// A role in a scope in which no repository lies holds for nothing: names there belong to `default`.
+#[test]
+fn a_role_that_holds_for_no_repository_yet_is_told() {
+    let bench = Bench::new();
+    let made = add(
+        &bench,
+        &["add", "ann", "--role", "writer=team", "--role", "reader"],
+        PASSWORD,
+    );
+    assert_eq!(made.code, 0, "{made:#?}");
+    assert_eq!(made.out, "made user ann  writer=team reader=/\n");
+    for said in [
+        "note: ",
+        "no repository lies in team",
+        "`artifact repo add team`",
+    ] {
+        assert!(made.err.contains(said), "{made:#?}");
+    }
+    let scoped = [
+        "user",
+        "set",
+        "ann",
+        "--role",
+        "reader",
+        "--scope",
+        "team/models",
+    ];
+    let set = bench.json(scoped);
+    let notes = set["notes"].as_array().unwrap();
+    assert!(notes[0].as_str().unwrap().contains("repo add team/models"));
+    assert_eq!(notes.len(), 1);
+    bench.ok(["repo", "add", "team/models"]);
+    assert_eq!(bench.json(scoped)["notes"], json!([]));
+    let above = bench.run(["user", "set", "ann", "--role", "writer=team"]);
+    assert_eq!((above.code, above.err.as_str()), (0, ""), "{above:#?}");
+    // What lies in a repository is none by itself.
+    let below = bench.json(["user", "set", "ann", "--role", "writer=team/models/bert"]);
+    assert_eq!(below["notes"].as_array().unwrap().len(), 1);
 }
 
 /// I27: a password is in no output, and in no file of the registry.
