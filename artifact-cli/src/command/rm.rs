@@ -265,7 +265,7 @@ async fn purge_all(
             }
             match local.session.purge(&digest).await {
                 Ok(()) => purged.push(digest.to_string()),
-                Err(Error::Precondition { .. } | Error::Named { .. }) => {
+                Err(Error::Blocked { .. } | Error::Named { .. } | Error::Precondition { .. }) => {
                     kept.push(digest.to_string());
                 }
                 Err(Error::NotFound { .. }) => {}

@@ -69,7 +69,7 @@ pub(crate) fn judge_refusal(
             Ask::Read(Some(_), ..) | Ask::Manifest(Some(_), ..) | Ask::Bring { .. },
             Error::Purged { digest },
         ) if model.purged_between(first, last, digest).0 => Ok(()),
-        (Ask::Purge(digest), Error::Precondition { .. })
+        (Ask::Purge(digest), Error::Blocked { .. } | Error::Precondition { .. })
             if !model.anybody_had(first, last, digest) =>
         {
             unjust("what nobody has may be purged")
