@@ -194,27 +194,28 @@ where
     }
 }
 
-async fn dispatch(
-    call: &Call,
-    route: &Route,
-    body: &mut Option<RequestBody>,
-) -> Result<Response<Body>, Failure> {
+/// Returns the work of a route, in memory of its own: else each request would take what the largest of them takes.
+fn dispatch<'a>(
+    call: &'a Call,
+    route: &'a Route,
+    body: &'a mut Option<RequestBody>,
+) -> Pin<Box<dyn Future<Output = Result<Response<Body>, Failure>> + Send + 'a>> {
     match route {
-        Route::Base => base(call).await,
-        Route::BeginUpload(name) => upload::begin(call, name, body).await,
-        Route::CancelUpload(name, id) => upload::cancel(call, name, id).await,
-        Route::Catalog => catalog::list(call).await,
-        Route::ContinueUpload(name, id) => upload::go_on(call, name, id, body).await,
-        Route::DeleteBlob(name, digest) => blob::delete(call, name, digest).await,
-        Route::DeleteManifest(name, reference) => manifest::delete(call, name, reference).await,
-        Route::FinishUpload(name, id) => upload::finish(call, name, id, body).await,
-        Route::PutManifest(name, reference) => manifest::put(call, name, reference, body).await,
-        Route::ReadBlob(name, digest) => blob::read(call, name, digest).await,
-        Route::ReadManifest(name, reference) => manifest::read(call, name, reference).await,
-        Route::Referrers(name, digest) => referrers::list(call, name, digest).await,
-        Route::StatBlob(name, digest) => blob::stat(call, name, digest).await,
-        Route::Tags(name) => tag::list(call, name).await,
-        Route::UploadStatus(name, id) => upload::status(call, name, id).await,
+        Route::Base => Box::pin(base(call)),
+        Route::BeginUpload(name) => Box::pin(upload::begin(call, name, body)),
+        Route::CancelUpload(name, id) => Box::pin(upload::cancel(call, name, id)),
+        Route::Catalog => Box::pin(catalog::list(call)),
+        Route::ContinueUpload(name, id) => Box::pin(upload::go_on(call, name, id, body)),
+        Route::DeleteBlob(name, digest) => Box::pin(blob::delete(call, name, digest)),
+        Route::DeleteManifest(name, reference) => Box::pin(manifest::delete(call, name, reference)),
+        Route::FinishUpload(name, id) => Box::pin(upload::finish(call, name, id, body)),
+        Route::PutManifest(name, reference) => Box::pin(manifest::put(call, name, reference, body)),
+        Route::ReadBlob(name, digest) => Box::pin(blob::read(call, name, digest)),
+        Route::ReadManifest(name, reference) => Box::pin(manifest::read(call, name, reference)),
+        Route::Referrers(name, digest) => Box::pin(referrers::list(call, name, digest)),
+        Route::StatBlob(name, digest) => Box::pin(blob::stat(call, name, digest)),
+        Route::Tags(name) => Box::pin(tag::list(call, name)),
+        Route::UploadStatus(name, id) => Box::pin(upload::status(call, name, id)),
     }
 }
 
