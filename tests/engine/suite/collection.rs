@@ -31,10 +31,20 @@ fn i8_a_lease_keeps_a_blob_until_it_ends() {
     let collected = collect(&world);
     assert_eq!((collected.blobs, collected.blob_bytes), (1, 10_000));
     assert_eq!(collected.unlinked, 1);
+    let all = (
+        collected.freed + collected.waiting,
+        collected.freed_bytes + collected.waiting_bytes,
+    );
+    assert_eq!(all, (1, 10_000));
     assert_kind(read(&session, &app, &pushed.digest), ErrorKind::NotFound);
     // Bytes in a segment stay for as long as a transfer of them may last.
     world.clock.advance(Duration::from_secs(15 * 60));
-    assert_eq!(collected.freed + collect(&world).freed, 1);
+    let later = collect(&world);
+    let freed = (
+        collected.freed + later.freed,
+        collected.freed_bytes + later.freed_bytes,
+    );
+    assert_eq!(freed, (1, 10_000));
     assert_eq!(session.totals().unwrap(), artifact::Totals::default());
 }
 
