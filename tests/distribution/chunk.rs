@@ -246,8 +246,10 @@ async fn f33_an_upload_goes_on_after_its_index_was_away() {
 /// Pushes a blob in chunks, each again from where the upload stands when it was refused; says whether the
 /// fault struck.
 async fn is_struck_and_goes_on(bytes: &Bytes, faults: Faults) -> bool {
-    let mut setup = Setup::default();
-    setup.faults = Some(faults.clone());
+    let setup = Setup {
+        faults: Some(faults.clone()),
+        ..Setup::default()
+    };
     let server = setup.serve().await;
     let client = server.client();
     let uploads = "/v2/chunk/app/blobs/uploads/";
