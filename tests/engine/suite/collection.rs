@@ -107,6 +107,38 @@ fn history_keeps_a_blob_until_it_is_forgotten() {
     assert_eq!((collected.blobs, collected.blob_bytes), (2, 20_300));
 }
 
+/// I8: what is forgotten in one repository is kept in the others.
+#[test]
+fn i8_one_repository_is_forgotten_alone() {
+    let world = super::world();
+    let session = world.embedder();
+    let team = "team".parse().unwrap();
+    let made = RepositorySettings::default();
+    session.create_repository(&team, &made, false).unwrap();
+    let names = ["app", "team/app"].map(|name| name.parse().unwrap());
+    let [kept, gone] = names.map(|name| {
+        let package = session.resolve(AsOf::Now, &name).unwrap();
+        publish(&session, &package, "v1", 1);
+        session
+            .delete_tag(&package, &tag("v1"), &Condition::Any)
+            .unwrap();
+        package
+    });
+    let then = AsOf::Revision(session.revision().unwrap().revision);
+    push(&session, &kept, b"later").unwrap();
+    let forget = Forget {
+        repository: Some(team),
+        before: session.revision().unwrap().revision,
+    };
+    let options = CollectOptions::default().forgetting(forget);
+    assert_eq!(session.collect(&options).unwrap().forgotten, 1);
+    assert_kind(session.tag(then, &kept, &tag("v1")), ErrorKind::NotFound);
+    assert_kind(
+        session.tag(then, &gone, &tag("v1")),
+        ErrorKind::HistoryForgotten,
+    );
+}
+
 #[test]
 fn a_dry_run_tells_and_changes_nothing() {
     let world = super::world();
